@@ -29,7 +29,7 @@ use crate::config::{ApiKey, Config, ConfigActor, ConfigSource, ServerLimits, Sub
 use crate::homes::{FlushHomes, Homes, HomesActor};
 use crate::http::{self, Certificate, Core, Listening, ShutdownHandle, ShutdownPhase};
 use crate::keys::{KeysActor, StopKeys};
-use crate::mailbox::LaunchActor;
+use crate::mailbox::{LaunchActor, spawn};
 use crate::persistence::{Flush, PersistenceActor};
 use crate::proxy::{DiscoveryActor, FirstRound, Spool};
 use crate::records::{FlushRecords, RecordReaders, RecorderActor, UsageRecorder};
@@ -179,7 +179,7 @@ impl App {
     /// Serves until the order to stop, and until the requests of that moment have ended.
     async fn serve(self) -> Result<(), AppError> {
         if let Some(certificate) = &self.listening.certificate {
-            actix::spawn(certificate.clone().follow());
+            spawn(certificate.clone().follow());
         }
         let server = http::serve(&self.core, self.listening)?;
         let handle = server.handle();
@@ -264,7 +264,7 @@ async fn wind_down(shutdown: &ShutdownHandle, server: &ServerHandle, limits: &Se
     shutdown.reached(ShutdownPhase::Stopping);
     sleep(limits.drain_delay).await;
     shutdown.reached(ShutdownPhase::Draining);
-    actix::spawn(server.stop(true));
+    spawn(server.stop(true));
     sleep(limits.shutdown_timeout).await;
     log::warn!("stopping: answers that still run are cut off");
     shutdown.reached(ShutdownPhase::Over);

@@ -11,7 +11,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("agents", &["types"]),
     ("mailbox", &[]),
-    ("text", &[]),
+    ("text", &["types"]),
     ("config", &["types", "mailbox", "text"]),
     ("alerts", &["types", "mailbox", "config"]),
     ("dialect", &["types", "config"]),

@@ -15,7 +15,7 @@ use super::messages::{AlertSender, FlushAlerts, GetReceivers};
 use super::post::PostFailure;
 use super::receiver::{MOST_WAITING, Outgoing, Receiver};
 use crate::config::{AlertConfig, ConfigChanged, ReloadReported};
-use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
+use crate::mailbox::{ActorKind, Context, LaterReply, LaunchActor, LivesInMailbox};
 use crate::types::{AlertEvent, Now};
 
 /// Tells receivers of events.
@@ -155,14 +155,14 @@ impl Handler<GetReceivers> for AlertsActor {
 }
 
 impl Handler<FlushAlerts> for AlertsActor {
-    type Result = ResponseFuture<()>;
+    type Result = LaterReply<()>;
 
     fn handle(&mut self, _: FlushAlerts, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
         if !self.receivers.iter().all(Receiver::is_idle) {
             self.flushing.push(sender);
         }
-        Box::pin(async {
+        LaterReply::of(async {
             let _ = receiver.await;
         })
     }

@@ -16,7 +16,7 @@ use super::{CliError, nearest_name};
 use crate::config::{ApiConfig, ApiKey, Config, PresetUse};
 use crate::proxy::ClientCache;
 use crate::proxy::model_list::{self, ModelListReply};
-use crate::types::{Failure, FailureClass};
+use crate::types::{Failure, FailureClass, sorted};
 use crate::upstream::{Endpoint, mend};
 
 /// How long a list may take.
@@ -85,7 +85,7 @@ fn listed(api: &ApiConfig, names: &BTreeSet<Arc<str>>, is_open: bool) -> String 
         text.push_str("; list `models` in its entry, as nothing is asked there otherwise");
     }
     let own = api.models.listed().iter().chain(api.mapping.iter().map(|(_, own)| own));
-    let missing: BTreeSet<&str> = own.map(|name| &**name).filter(|name| !names.contains(*name)).collect();
+    let missing = sorted::set(own.map(|name| &**name).filter(|name| !names.contains(*name)));
     if !missing.is_empty() && !names.is_empty() {
         let hint =
             |name: &str| nearest_name(name, names.iter().map(|name| &**name)).map(|n| format!(" (did you mean {n}?)"));

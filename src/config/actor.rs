@@ -15,7 +15,7 @@ use super::model::Config;
 use super::reading::ConfigError;
 use super::server_limits::ServerLimits;
 use super::source::ConfigSource;
-use crate::mailbox::{ActorKind, Context, LivesInMailbox};
+use crate::mailbox::{self, ActorKind, Context, LaterReply, LivesInMailbox};
 use crate::text::file::remove_left_draft;
 use crate::types::{Now, clock_time};
 
@@ -190,11 +190,11 @@ impl Handler<EditConfig> for ConfigActor {
 }
 
 impl Handler<GetConfigText> for ConfigActor {
-    type Result = ResponseFuture<Result<MaskedConfig, EditError>>;
+    type Result = LaterReply<Result<MaskedConfig, EditError>>;
 
     fn handle(&mut self, _: GetConfigText, _: &mut Self::Context) -> Self::Result {
         let path = self.source.path.clone();
-        Box::pin(blocking(move || masked_text(&path)))
+        LaterReply::of(blocking(move || masked_text(&path)))
     }
 }
 
@@ -202,7 +202,7 @@ impl Handler<GetConfigText> for ConfigActor {
 async fn blocking<T: Send + 'static>(
     job: impl FnOnce() -> Result<T, EditError> + Send + 'static,
 ) -> Result<T, EditError> {
-    let done = tokio::time::timeout(EDIT_WITHIN, tokio::task::spawn_blocking(job)).await;
+    let done = tokio::time::timeout(EDIT_WITHIN, mailbox::blocking(job)).await;
     let seconds = EDIT_WITHIN.as_secs();
     match done {
         Ok(Ok(done)) => done,

@@ -10,7 +10,7 @@ use super::file::AlertFile;
 use super::proxies::ProxyChoice;
 use super::secret::ApiKey;
 use super::validator::Validator;
-use crate::types::AlertEvent;
+use crate::types::{AlertEvent, sorted};
 
 /// A receiver of alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Validator<'_> {
             proxy: self.proxy_for(&url_at, proxy, &url),
             shown: format!("{}/…", &url[..Position::BeforePath]),
             url: ApiKey::new(url.as_str()),
-            on: file.on.map_or_else(|| AlertEvent::ALL.into(), |on| on.into_iter().collect()),
+            on: file.on.map_or_else(|| sorted::set(AlertEvent::ALL), sorted::set),
             headers,
         })
     }

@@ -14,6 +14,7 @@ use super::validate::validate;
 use super::validator::KeyTexts;
 use super::variables::{substitute, variable};
 use super::{file_permissions, pricing, schema, warnings};
+use crate::types::sorted;
 
 /// Reads, checks and validates the configuration.
 ///
@@ -136,7 +137,7 @@ fn read_key_files(typed: &SoundParts, folder: &Path, read_key: impl Fn(&str) -> 
 
 fn fingerprint(text: &str, presets: Option<&str>, key_texts: &KeyTexts, prices: Option<u64>) -> String {
     let mut files: Vec<_> = key_texts.iter().collect();
-    files.sort();
+    sorted::sort(&mut files);
     let mut hasher = DefaultHasher::new();
     (text, presets, files, prices).hash(&mut hasher);
     format!("{:016x}", hasher.finish())

@@ -8,7 +8,7 @@ use url::{Host, Url};
 use super::model::{ApiConfig, Config};
 use super::prices::{PriceFileRead, PriceTable};
 use super::providers::Providers;
-use crate::types::Price;
+use crate::types::{Price, sorted};
 
 /// Gives each account its prices: by the preset of the entry, or by the host of the base URL.
 pub(super) fn attach(config: &mut Config, read: PriceFileRead, providers: &Providers) {
@@ -48,7 +48,7 @@ impl ApiConfig {
         let is_own = |name: &&str| self.mapping.get(name).is_none_or(|own| **own == **name);
         let listed = self.models.listed().iter().map(|name| &**name).filter(is_own);
         let mut all: Vec<&str> = listed.chain(self.mapping.iter().map(|(_, own)| &**own)).collect();
-        all.sort_unstable();
+        sorted::sort(&mut all);
         all.dedup();
         all
     }

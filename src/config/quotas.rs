@@ -1,6 +1,6 @@
 //! From typed limits to meant ones: of an API, of single models, and of groups.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -11,7 +11,7 @@ use quota::Reset;
 use super::model::{ApiConfig, CountOn, GroupConfig, PeriodLimit, QuotaConfig};
 use super::period_limits::{add_tightest, pacing};
 use super::validator::Validator;
-use crate::types::{Burst, Limit, Limits, NamePattern};
+use crate::types::{Burst, Limit, Limits, NamePattern, sorted};
 
 impl Validator<'_> {
     /// Returns the limits of one API alone.
@@ -94,7 +94,7 @@ impl Validator<'_> {
             self.warn(format!("quotaGroups.{name}: no API names it as its quotaGroup"));
         }
         let mut groups: BTreeMap<&str, Arc<GroupConfig>> = BTreeMap::new();
-        for name in members.iter().flatten().collect::<BTreeSet<_>>() {
+        for name in sorted::set(members.iter().flatten()) {
             let own = |(api, member): (&ApiConfig, &Option<String>)| {
                 (member.as_ref() == Some(name)).then(|| ((api.id.clone(), api.ledger.clone()), api.quota.clone()))
             };
@@ -144,7 +144,7 @@ impl Validator<'_> {
             more.extend(self.period_limits(&place, &typed.limits, (Some(&Arc::from(name.as_str())), &reset)));
         }
         let models = file.model_limits.iter().map(|(model, typed)| (Arc::from(model.as_str()), limits(typed)));
-        Some(QuotaConfig { limits: limits(&file.limits), models: models.collect(), more, reset })
+        Some(QuotaConfig { limits: limits(&file.limits), models: sorted::map(models), more, reset })
     }
 }
 

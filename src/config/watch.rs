@@ -10,6 +10,7 @@ use notify::{RecursiveMode, Watcher as _};
 use super::actor::ConfigActor;
 use super::messages::Reload;
 use super::source::folder_of;
+use crate::mailbox::spawn;
 
 /// How often the file is read without any event: bounds a reload's delay where no event comes
 /// (NFS, bind mounts, no inotify left). Reading 10 KB costs 20 µs.
@@ -28,9 +29,9 @@ impl Watcher {
     pub fn start(path: &Path, actor: Addr<ConfigActor>) -> Watcher {
         let (notify_change, changes) = tokio::sync::mpsc::channel(1);
         let events = watch_folder(path, notify_change);
-        actix::spawn(poll(changes, actor.clone()));
+        spawn(poll(changes, actor.clone()));
         #[cfg(unix)]
-        actix::spawn(hang_ups(actor));
+        spawn(hang_ups(actor));
         Watcher { _events: events }
     }
 }

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use futures_util::future::{join, join3};
 use tokio::time::timeout;
 
 use super::auth::worker;
 use crate::config::GetConfig;
 use crate::error::ApiError;
+use crate::mailbox::blocking;
 use crate::metrics::Exposition;
 use crate::records::GetRequestCells;
 use crate::scheduler::{GetReports, GetStores, GetWaiting};
@@ -34,7 +35,7 @@ pub(super) async fn metrics(request: HttpRequest) -> Result<HttpResponse, ApiErr
     let ((config, cells), (reports, waiting, stores), keys) = join3(core, pool, worker.keys.status(None)).await;
     let budget = worker.pool.budget.report(worker.config().retry.budget, Now::read_mono());
     let scrape = Scrape { config, reports, keys, waiting, stores, cells, budget, load: worker.concurrency.report() };
-    let page = web::block(move || scrape.page()).await.map_err(|_| ApiError::Stopping)?;
+    let page = blocking(move || scrape.page()).await.map_err(|_| ApiError::Stopping)?;
     Ok(HttpResponse::Ok().content_type(Exposition::CONTENT_TYPE).body(page))
 }
 

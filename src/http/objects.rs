@@ -12,7 +12,7 @@ use super::forward::forward;
 use super::{unknown_paths, websocket};
 use crate::dialect::{CalledRoute, GeminiPath, Route, SocketUse, passed_through, routes_at};
 use crate::error::ApiError;
-use crate::types::{Verb, WireFormat};
+use crate::types::{Verb, WireFormat, sorted};
 
 /// Forwards a request by the table.
 pub(super) async fn by_table(request: HttpRequest, payload: web::Payload) -> HttpResponse {
@@ -49,7 +49,7 @@ fn find(request: &HttpRequest, known: &'static str) -> Result<CalledRoute, ApiEr
     }
     let mut allowed: Vec<&str> = rows.iter().map(|row| row.id.verb().as_str()).collect();
     allowed.extend(known.split(", ").filter(|known| !known.is_empty()));
-    allowed.sort_unstable();
+    sorted::sort(&mut allowed);
     allowed.dedup();
     let passes = worker(request)?.config().server.passthrough.is_some() && !below.is_empty();
     if let Some(row) = verb.and_then(passed_through).filter(|_| passes && allowed.is_empty()) {

@@ -1,5 +1,6 @@
 //! The server's shutdown, as requests see it.
 
+use crate::mailbox::spawn;
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
@@ -65,7 +66,7 @@ impl LocalShutdown {
         let mut phase = signal.0.clone();
         let state = Rc::new(ShutdownState { signal, over: Cell::new(false), is_over: Notify::new() });
         let followed = state.clone();
-        actix_web::rt::spawn(async move {
+        spawn(async move {
             // The sender is gone only with the process.
             if phase.wait_for(|phase| *phase == ShutdownPhase::Over).await.is_ok() {
                 followed.over.set(true);

@@ -21,7 +21,7 @@ use crate::alerts::AlertsActor;
 use crate::config::{Config, ConfigActor, ConfigChanged, Subscribe};
 use crate::homes::Homes;
 use crate::keys::{KeyGate, KeysActor};
-use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
+use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox, spawn};
 use crate::proxy::own_chat::OwnClient;
 use crate::proxy::{ClientCache, ClientSecrets, Pool, RetryBudget, SocketEvidence, Spool};
 use crate::records::{Recorder, RecorderActor, RecorderHandle};
@@ -111,7 +111,7 @@ impl Worker {
         let follower = Follower { config: config.clone(), changed: changed.clone() }.launch();
         core.config.do_send(Subscribe(follower.recipient()));
         let scheduler = SchedulerActor::new(core.supervisor.clone()).launch();
-        actix::spawn(look_after(scheduler.clone(), core.scheduler_ended.clone()));
+        spawn(look_after(scheduler.clone(), core.scheduler_ended.clone()));
         let pool = Rc::new(Pool {
             scheduler,
             clients: ClientCache::default(),

@@ -18,7 +18,7 @@ use super::permit::KeyPermit;
 use super::refusal::RefusalCounts;
 use crate::alerts::AlertSender;
 use crate::config::{ConfigChanged, KeyConfig};
-use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
+use crate::mailbox::{ActorKind, Context, LaterReply, LaunchActor, LivesInMailbox};
 use crate::persistence::PersistenceActor;
 use crate::quotas::{Admission, AppliesEvents, OwnedEvents, QuotaHandle, QuotaRegistry, admit, join_later};
 use crate::types::{KeyName, Now};
@@ -247,13 +247,13 @@ impl Handler<AdmitKey> for KeysActor {
 }
 
 impl Handler<StopKeys> for KeysActor {
-    type Result = ResponseFuture<()>;
+    type Result = LaterReply<()>;
 
     fn handle(&mut self, _: StopKeys, _: &mut Self::Context) -> Self::Result {
         self.drain_events();
         self.save();
         let registry = self.registry.clone();
-        Box::pin(async move { registry.close().await })
+        LaterReply::of(async move { registry.close().await })
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::gauge::{MailboxPlace, in_force};
 use super::kind::ActorKind;
+use super::tasks::spawn;
 
 /// The capacity of a mailbox before its first message.
 const AT_FIRST: usize = 16;
@@ -65,7 +66,7 @@ impl<A: LivesInMailbox> Context<A> {
         let mut context = Context { parts: ContextParts::new(mailbox.sender_producer()), capacity: 0, is_own: false };
         context.take_up_capacity();
         let actor = create(&mut context);
-        actix::spawn(ContextFut::new(context, actor, mailbox));
+        spawn(ContextFut::new(context, actor, mailbox));
     }
 
     /// Sets how many messages this mailbox takes, whatever others of the kind do.

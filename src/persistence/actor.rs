@@ -22,7 +22,7 @@ use super::{
     SharedBackend, SharedHomes, SharedUsage, Store, StoreError,
 };
 use crate::alerts::AlertSender;
-use crate::mailbox::{ActorKind, Context, LivesInMailbox};
+use crate::mailbox::{ActorKind, Context, LaterReply, LivesInMailbox};
 use crate::types::{LedgerId, LedgerRecord, QuotaId, TokenStats, Uptime};
 
 /// The pause between two commits without anybody waiting. Each commit wakes every thread of the store.
@@ -183,33 +183,33 @@ impl Actor for PersistenceActor {
 }
 
 impl Handler<Restore> for PersistenceActor {
-    type Result = ResponseFuture<Saved>;
+    type Result = LaterReply<Saved>;
 
     fn handle(&mut self, Restore(id): Restore, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
         self.put(Vec::new(), Some(JobReply::Quota(id, sender)));
         // A store without an answer holds nothing reliable.
-        Box::pin(async { receiver.await.unwrap_or(Saved { record: None, lost: true }) })
+        LaterReply::of(async { receiver.await.unwrap_or(Saved { record: None, lost: true }) })
     }
 }
 
 impl Handler<RestoreTokens> for PersistenceActor {
-    type Result = ResponseFuture<TokenStats>;
+    type Result = LaterReply<TokenStats>;
 
     fn handle(&mut self, RestoreTokens(ledger): RestoreTokens, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
         self.put(Vec::new(), Some(JobReply::Tokens(ledger, sender)));
-        Box::pin(async { receiver.await.unwrap_or_default() })
+        LaterReply::of(async { receiver.await.unwrap_or_default() })
     }
 }
 
 impl Handler<RestoreLedgers> for PersistenceActor {
-    type Result = ResponseFuture<Vec<(LedgerId, LedgerRecord)>>;
+    type Result = LaterReply<Vec<(LedgerId, LedgerRecord)>>;
 
     fn handle(&mut self, _: RestoreLedgers, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
         self.put(Vec::new(), Some(JobReply::Ledgers(sender)));
-        Box::pin(async { receiver.await.unwrap_or_default() })
+        LaterReply::of(async { receiver.await.unwrap_or_default() })
     }
 }
 
@@ -223,7 +223,7 @@ impl Handler<SaveLedgers> for PersistenceActor {
 }
 
 impl Handler<Reserve> for PersistenceActor {
-    type Result = ResponseFuture<GrantResult>;
+    type Result = LaterReply<GrantResult>;
 
     /// Units for a waiting attempt are committed at once. Units ahead wait for the next commit.
     fn handle(&mut self, Reserve(ask): Reserve, ctx: &mut Self::Context) -> Self::Result {
@@ -242,7 +242,7 @@ impl Handler<Reserve> for PersistenceActor {
                 }
             }
         }
-        Box::pin(reply(receiver))
+        LaterReply::of(reply(receiver))
     }
 }
 
@@ -256,9 +256,9 @@ impl Handler<Save> for PersistenceActor {
 }
 
 impl Handler<Flush> for PersistenceActor {
-    type Result = ResponseFuture<Result<(), StoreError>>;
+    type Result = LaterReply<Result<(), StoreError>>;
 
     fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
-        Box::pin(reply(self.flush()))
+        LaterReply::of(reply(self.flush()))
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::StoreError;
 use super::store_health::StoreHealth;
+use crate::mailbox::{blocking, spawn};
 
 /// Runs one batch of jobs, on a thread for blocking calls.
 type RunBatch<J> = Arc<dyn Fn(Vec<J>) -> Result<(), StoreError> + Send + Sync>;
@@ -26,7 +27,7 @@ impl<J: Send + 'static> BatchWorker<J> {
     ) -> Self {
         let (put, jobs) = unbounded_channel();
         let health = Rc::new(health);
-        actix::spawn(work(jobs, Arc::new(run), health.clone()));
+        spawn(work(jobs, Arc::new(run), health.clone()));
         BatchWorker { jobs: put, health }
     }
 
@@ -50,7 +51,7 @@ async fn work<J: Send + 'static>(mut jobs: UnboundedReceiver<J>, run: RunBatch<J
         }
         let run = run.clone();
         health.batch_began();
-        let ended = tokio::task::spawn_blocking(move || run(batch)).await;
+        let ended = blocking(move || run(batch)).await;
         let ended = ended.unwrap_or_else(|e| Err(StoreError::new("the store's thread ended", e)));
         health.batch_ended(ended.err().as_ref());
     }

@@ -9,6 +9,7 @@ use super::batch_worker::BatchWorker;
 use super::store_health::StoreHealth;
 use super::{Change, FindSharedHomes, PersistenceActor, SaveHomes, ShareHomes, SharedHomes, StoreError};
 use crate::alerts::AlertSender;
+use crate::mailbox::LaterReply;
 use crate::types::{LedgerId, ObjectKey};
 
 /// The queue to the store that several servers share. A question stands behind all that was told before.
@@ -73,13 +74,13 @@ impl Handler<ShareHomes> for PersistenceActor {
 }
 
 impl Handler<FindSharedHomes> for PersistenceActor {
-    type Result = ResponseFuture<Vec<(ObjectKey, LedgerId)>>;
+    type Result = LaterReply<Vec<(ObjectKey, LedgerId)>>;
 
     fn handle(&mut self, FindSharedHomes(objects): FindSharedHomes, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
         if let Some(HomesWorker(worker)) = &self.homes {
             worker.put(HomesJob::Find(objects, sender));
         }
-        Box::pin(async { receiver.await.unwrap_or_default() })
+        LaterReply::of(async { receiver.await.unwrap_or_default() })
     }
 }

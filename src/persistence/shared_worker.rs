@@ -9,6 +9,7 @@ use super::batch_worker::{BatchWorker, reply};
 use super::store_health::StoreHealth;
 use super::{Ask, GrantResult, PersistenceActor, ShareLedgers, SharedBackend, StoreError};
 use crate::alerts::AlertSender;
+use crate::mailbox::LaterReply;
 use crate::types::{LedgerId, LedgerRecord};
 
 /// Whose ledgers the servers know.
@@ -69,7 +70,7 @@ fn run(backend: &dyn SharedBackend, jobs: Vec<SharedJob>) -> Result<(), StoreErr
 }
 
 impl Handler<ShareLedgers> for PersistenceActor {
-    type Result = ResponseFuture<LedgersResult>;
+    type Result = LaterReply<LedgersResult>;
 
     fn handle(&mut self, ShareLedgers(own): ShareLedgers, _: &mut Self::Context) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
@@ -77,6 +78,6 @@ impl Handler<ShareLedgers> for PersistenceActor {
             Some(SharedWorker(worker)) => worker.put(SharedJob::Ledgers(own, sender)),
             None => drop(sender.send(Ok(Vec::new()))),
         }
-        Box::pin(reply(receiver))
+        LaterReply::of(reply(receiver))
     }
 }

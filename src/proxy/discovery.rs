@@ -10,7 +10,7 @@ use transport::ClientCache;
 
 use super::model_list::{self, ModelListReply};
 use crate::config::{ApiConfig, ConfigChanged};
-use crate::mailbox::{ActorKind, Context, LivesInMailbox};
+use crate::mailbox::{ActorKind, Context, LaterReply, LivesInMailbox};
 use crate::scheduler::{ModelNames, ModelsFound, ModelsUnavailable, SupervisorActor};
 use crate::types::{ApiId, Failure, Now};
 use crate::upstream::{Endpoint, mend};
@@ -170,7 +170,7 @@ impl Handler<ConfigChanged> for DiscoveryActor {
 }
 
 impl Handler<FirstRound> for DiscoveryActor {
-    type Result = ResponseFuture<()>;
+    type Result = LaterReply<()>;
 
     fn handle(&mut self, _: FirstRound, _: &mut Self::Context) -> Self::Result {
         let (done, first_round) = oneshot::channel();
@@ -178,6 +178,6 @@ impl Handler<FirstRound> for DiscoveryActor {
             self.waiting.push(done);
         }
         // A sender that is dropped unsent has nothing to wait for.
-        Box::pin(async { first_round.await.unwrap_or_default() })
+        LaterReply::of(async { first_round.await.unwrap_or_default() })
     }
 }

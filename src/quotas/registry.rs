@@ -13,8 +13,9 @@ use super::handle::{QuotaHandle, QuotaStore};
 use super::restore::CountsBefore;
 use crate::alerts::AlertSender;
 use crate::config::{ApiConfig, KeyConfig, PeriodLimit, QuotaConfig};
+use crate::mailbox::spawn;
 use crate::persistence::PersistenceActor;
-use crate::types::{Limits, Now, QuotaId};
+use crate::types::{Limits, Now, QuotaId, sorted};
 
 /// The most models of an upstream with counts and without limits. Where an upstream takes any name, clients make
 /// names up.
@@ -98,7 +99,7 @@ impl QuotaRegistry {
     /// Puts the owner's limits of other periods into force. The ones that left the configuration keep their counts, and issue no
     /// credits: nothing is admitted any more without the ones that came.
     fn put_in_force(&self, owner: QuotaOwner) -> QuotaOwner {
-        let ids: BTreeSet<QuotaId> = owner.quota.more.iter().map(|entry| owner.id_of(entry)).collect();
+        let ids = sorted::set(owner.quota.more.iter().map(|entry| owner.id_of(entry)));
         let before = self.0.in_force.borrow_mut().insert(owner.id.clone(), ids.clone());
         let left = before.iter().flat_map(|before| before.difference(&ids));
         left.filter_map(|id| self.get(id)).for_each(|quota| quota.retire());
@@ -141,7 +142,7 @@ impl QuotaRegistry {
         }
         let quota = QuotaHandle::new(id.clone(), limits, reset, self.0.store.clone());
         let registry = self.clone();
-        actix::spawn(quota.clone().restore(move || before(&registry)));
+        spawn(quota.clone().restore(move || before(&registry)));
         quotas.insert(id.clone(), quota.clone());
         quota
     }

@@ -4,6 +4,7 @@ use quota::{Quota, QuotaRecord};
 
 use super::handle::QuotaHandle;
 use super::known_counts::KnownCounts;
+use crate::mailbox::spawn;
 use crate::persistence::Restore;
 use crate::types::{Now, Uptime};
 
@@ -87,7 +88,7 @@ impl QuotaHandle {
         }
         self.0.counts.set(KnownCounts::Own);
         let quota = self.clone();
-        actix::spawn(async move {
+        spawn(async move {
             quota.begin_with(before()).await;
             quota.0.counts.set(KnownCounts::All);
             quota.save();

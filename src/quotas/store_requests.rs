@@ -7,6 +7,7 @@ use actix::prelude::*;
 use quota::{Demand, GrantRequest, Need, SharedGrant};
 
 use super::handle::{HandleState, KEPT_FREE, QuotaHandle};
+use crate::mailbox::spawn;
 use crate::persistence::{Ask, Flush, PersistenceActor, Reserve};
 use crate::types::Now;
 
@@ -56,7 +57,7 @@ impl QuotaHandle {
         let asks = request.is_some();
         if let Some(request) = request {
             self.0.asks_ahead.set(!self.0.store.shared && request.may_wait);
-            actix::spawn(self.clone().ask(request));
+            spawn(self.clone().ask(request));
         }
         asks
     }
@@ -83,7 +84,7 @@ impl QuotaHandle {
         self.0.is_failing.set(grant.is_none());
         if grant.is_none() {
             let delay = Duration::from_millis(STORE_RETRY_MS);
-            actix::spawn(later(delay, Rc::downgrade(&self.0), |handle| handle.retry()));
+            spawn(later(delay, Rc::downgrade(&self.0), |handle| handle.retry()));
         }
         self.notify();
     }
@@ -128,7 +129,7 @@ impl QuotaHandle {
             return;
         }
         self.0.renewal.set(Some(at));
-        actix::spawn(later(after, Rc::downgrade(&self.0), move |handle| {
+        spawn(later(after, Rc::downgrade(&self.0), move |handle| {
             if handle.0.renewal.get() != Some(at) {
                 return;
             }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::{ApiConfig, GroupConfig};
-use crate::types::{AccountDigest, ApiId, LedgerId, LedgerRecord};
+use crate::types::{AccountDigest, ApiId, LedgerId, LedgerRecord, sorted};
 
 /// Why an entry has a ledger, the closest claim first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub(super) struct Resolved {
 impl Ledgers {
     /// Returns the ledgers of these records.
     pub(super) fn restore(records: Vec<(LedgerId, LedgerRecord)>) -> Ledgers {
-        Ledgers(records.into_iter().collect())
+        Ledgers(sorted::map(records))
     }
 
     /// Adds the records of another server. A ledger of both servers gets the other server's id and account: the other server may have
@@ -153,7 +153,7 @@ impl Ledgers {
 
     /// Returns each entry's closest claim. No two claims are to one ledger.
     fn claims(&self, entries: &[Claimant<'_>]) -> Vec<Option<(LedgerId, Claim)>> {
-        let mut free: BTreeMap<&LedgerId, &LedgerRecord> = self.0.iter().collect();
+        let mut free = sorted::map(&self.0);
         let mut found = vec![None; entries.len()];
         for claim in Claim::ALL {
             for (entry, found) in entries.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::config::{ApiConfig, Models};
-use crate::types::{ApiId, NamePattern};
+use crate::types::{ApiId, NamePattern, sorted};
 
 /// The models in an upstream's own list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(super) fn names(api: &ApiConfig, found: &HashMap<ApiId, ModelNames>) -> Opti
 
 /// Returns what the file says, with the names of the upstream's own list that a pattern matches.
 fn in_file(models: &Models, found: Option<&ModelNames>) -> ServedNames {
-    let mut exact: BTreeSet<Arc<str>> = models.listed().iter().cloned().collect();
+    let mut exact = sorted::set(models.listed().iter().cloned());
     let patterns = models.patterns().to_vec();
     if let Some(ModelNames::These(names)) = found {
         let is_meant = |name: &&Arc<str>| patterns.iter().any(|pattern| pattern.matches(name));

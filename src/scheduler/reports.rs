@@ -6,16 +6,17 @@ use futures_util::future::join_all;
 use super::messages::{ApiReport, GetModels, GetReports, GetTokenReports, GetWaiting, ResetTokenStats, UnknownApi};
 use super::model_names::names;
 use super::supervisor::SupervisorActor;
+use crate::mailbox::LaterReply;
 use crate::persistence::{GetStores, StoreReport};
 use crate::types::{ApiId, WireFormat};
 use crate::upstream::{GetStatus, GetTokens, ResetTokens, TokenReport};
 
 impl Handler<GetStores> for SupervisorActor {
-    type Result = ResponseFuture<Vec<StoreReport>>;
+    type Result = LaterReply<Vec<StoreReport>>;
 
     fn handle(&mut self, _: GetStores, _: &mut Self::Context) -> Self::Result {
         let asked = self.persistence().send(GetStores);
-        Box::pin(async { asked.await.unwrap_or_default() })
+        LaterReply::of(async { asked.await.unwrap_or_default() })
     }
 }
 
@@ -38,7 +39,7 @@ impl Handler<GetModels> for SupervisorActor {
 }
 
 impl Handler<GetReports> for SupervisorActor {
-    type Result = ResponseFuture<Vec<ApiReport>>;
+    type Result = LaterReply<Vec<ApiReport>>;
 
     fn handle(&mut self, _: GetReports, _: &mut Self::Context) -> Self::Result {
         let reports = self.apis.iter().filter_map(|api| {
@@ -48,12 +49,12 @@ impl Handler<GetReports> for SupervisorActor {
             Some(async move { Some(ApiReport { status: upstream.send(GetStatus).await.ok()?, models, models_at }) })
         });
         let reports = join_all(reports);
-        Box::pin(async { reports.await.into_iter().flatten().collect() })
+        LaterReply::of(async { reports.await.into_iter().flatten().collect() })
     }
 }
 
 impl Handler<GetTokenReports> for SupervisorActor {
-    type Result = ResponseFuture<Vec<TokenReport>>;
+    type Result = LaterReply<Vec<TokenReport>>;
 
     fn handle(&mut self, _: GetTokenReports, _: &mut Self::Context) -> Self::Result {
         let reports = self.upstreams.iter().map(|(ledger, upstream)| {
@@ -65,7 +66,7 @@ impl Handler<GetTokenReports> for SupervisorActor {
         });
         let reports = join_all(reports);
         let present: Vec<ApiId> = self.apis.iter().map(|api| api.id.clone()).collect();
-        Box::pin(async move {
+        LaterReply::of(async move {
             let named = reports.await.into_iter().flatten().map(|(report, former)| match former {
                 Some(api) if present.contains(&report.api) => TokenReport { api, ..report },
                 Some(_) | None => report,
@@ -76,17 +77,17 @@ impl Handler<GetTokenReports> for SupervisorActor {
 }
 
 impl Handler<ResetTokenStats> for SupervisorActor {
-    type Result = ResponseFuture<Result<(), UnknownApi>>;
+    type Result = LaterReply<Result<(), UnknownApi>>;
 
     fn handle(&mut self, ResetTokenStats(which): ResetTokenStats, _: &mut Self::Context) -> Self::Result {
         let upstreams = match which {
             None => self.addresses(),
             Some(id) => match self.upstream(&id).or_else(|| self.upstreams.get(self.ledgers.last_of(&id)?)) {
                 Some(upstream) => vec![upstream.clone()],
-                None => return Box::pin(async { Err(UnknownApi(id)) }),
+                None => return LaterReply::of(async { Err(UnknownApi(id)) }),
             },
         };
-        Box::pin(async {
+        LaterReply::of(async {
             join_all(upstreams.into_iter().map(|upstream| async move { upstream.send(ResetTokens).await })).await;
             Ok(())
         })

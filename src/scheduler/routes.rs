@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::model_names::{ModelNames, ServedNames, names};
 use super::weighted_tiers::{Candidate, WeightedTiers};
 use crate::config::{ApiConfig, ModelAliases};
-use crate::types::{ApiId, ByFormat, NamePattern, WireFormat, stable_hash};
+use crate::types::{ApiId, ByFormat, NamePattern, WireFormat, sorted, stable_hash};
 
 /// The routing table. A change of the configuration or of a list of models makes a new one.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ impl Routes {
         let is_served = |model: &Arc<str>| self.is_served(&routes.tiers(model), closed);
         let aliases = self.aliases.exact().filter(|(_, models)| models.iter().any(is_served)).map(|(alias, _)| alias);
         let mut names: Vec<Arc<str>> = models.chain(aliases).cloned().collect();
-        names.sort();
+        sorted::sort(&mut names);
         names.dedup();
         names
     }

@@ -1,5 +1,6 @@
 //! Names like one that does not exist: what was probably meant.
 
+use crate::types::sorted;
 use std::sync::Arc;
 
 /// The most names in an answer.
@@ -18,7 +19,7 @@ pub(super) fn similar(asked: &str, names: &[Arc<str>]) -> Vec<Arc<str>> {
     let compared = names.iter().filter(|name| name.len() <= LONGEST_COMPARED).take(MOST_COMPARED);
     let mut near: Vec<(usize, &Arc<str>)> =
         compared.filter_map(|name| Some((distance(&asked, &plain(name))?, name))).collect();
-    near.sort();
+    sorted::sort(&mut near);
     near.into_iter().take(MOST_SHOWN).map(|(_, name)| name.clone()).collect()
 }
 

@@ -28,7 +28,7 @@ use super::snapshot::{Member, RoutingChanged, RoutingSnapshot, SubscribeRouting}
 use super::wait_queue::WaitQueues;
 use crate::alerts::AlertSender;
 use crate::config::{ApiConfig, ConfigChanged, ModelAliases, Models, QueueConfig};
-use crate::mailbox::{ActorKind, Context, LivesInMailbox};
+use crate::mailbox::{ActorKind, Context, LaterReply, LivesInMailbox};
 use crate::persistence::{LedgersChanged, PersistenceActor, RestoreLedgers, SaveLedgers};
 use crate::quotas::QuotaRegistry;
 use crate::types::{ApiId, FailureClass, LedgerId, ModelKey, Now, ParameterSet};
@@ -269,12 +269,12 @@ impl Handler<RestartUpstream> for SupervisorActor {
 }
 
 impl Handler<StopUpstreams> for SupervisorActor {
-    type Result = ResponseFuture<()>;
+    type Result = LaterReply<()>;
 
     fn handle(&mut self, _: StopUpstreams, _: &mut Self::Context) -> Self::Result {
         let retired = join_all(self.addresses().into_iter().map(|upstream| async move { upstream.send(Retire).await }));
         let quotas = self.quotas.clone();
-        Box::pin(async move {
+        LaterReply::of(async move {
             drop(retired.await);
             quotas.close().await;
         })

@@ -18,6 +18,7 @@ mod resource_name;
 mod route;
 mod session;
 mod signal;
+pub mod sorted;
 mod time;
 mod tokens;
 mod usage;

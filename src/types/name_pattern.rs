@@ -1,5 +1,6 @@
 //! Names of models as typed in the configuration, where `*` stands for any text.
 
+use super::sorted;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -114,7 +115,7 @@ impl<V> FromIterator<(Arc<str>, V)> for ByName<V> {
                 None => drop(table.exact.insert(typed, value)),
             }
         }
-        table.patterns.sort_by_key(|(pattern, _)| (Reverse(pattern.literal_len()), pattern.clone()));
+        sorted::sort_by_key(&mut table.patterns, |(pattern, _)| (Reverse(pattern.literal_len()), pattern.clone()));
         table
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use rand::RngCore;
-use tokio::task::spawn_blocking;
 
 use super::audit::{AuditEntry, AuditFile};
 use super::messages::{
@@ -17,7 +16,7 @@ use super::sessions::Sessions;
 use super::tries::Tries;
 use super::visitor::Visitor;
 use crate::config::{ApiKey, Config, ConfigChanged};
-use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox};
+use crate::mailbox::{ActorKind, Context, LaterReply, LaunchActor, LivesInMailbox, blocking};
 use crate::types::Now;
 
 /// Random bytes of a cookie, a form token and a link.
@@ -161,13 +160,13 @@ impl Handler<TakeNotices> for DashboardActor {
 }
 
 impl Handler<WriteAudit> for DashboardActor {
-    type Result = ResponseFuture<bool>;
+    type Result = LaterReply<bool>;
 
     /// The disk may take some milliseconds, in which this thread admits requests.
     fn handle(&mut self, WriteAudit(entry): WriteAudit, _: &mut Self::Context) -> Self::Result {
         let file = self.audit.clone();
-        Box::pin(async move {
-            let written = spawn_blocking(move || file.append(&entry)).await;
+        LaterReply::of(async move {
+            let written = blocking(move || file.append(&entry)).await;
             let failed = |why: &dyn std::fmt::Display| log::error!("dashboard: the audit log can't be written: {why}");
             match written {
                 Ok(Ok(())) => true,
@@ -185,10 +184,10 @@ impl Handler<WriteAudit> for DashboardActor {
 }
 
 impl Handler<GetAudit> for DashboardActor {
-    type Result = ResponseFuture<Vec<AuditEntry>>;
+    type Result = LaterReply<Vec<AuditEntry>>;
 
     fn handle(&mut self, GetAudit { most }: GetAudit, _: &mut Self::Context) -> Self::Result {
         let file = self.audit.clone();
-        Box::pin(async move { spawn_blocking(move || file.last(most)).await.unwrap_or_default() })
+        LaterReply::of(async move { blocking(move || file.last(most)).await.unwrap_or_default() })
     }
 }

@@ -26,6 +26,7 @@ use super::slots::TabSlot;
 use super::table::PAGES;
 use super::view::{Piece, View, ViewStart};
 use crate::http::{Worker, worker};
+use crate::mailbox::blocking;
 
 /// The largest update, in bytes: 50 KB a second.
 const MOST_AT_ONCE: usize = 25_000;
@@ -201,7 +202,7 @@ impl Tab {
             let _ = loaded.render(&view);
             view.take_pieces()
         };
-        actix_web::web::block(make).await.ok()
+        blocking(make).await.ok()
     }
 
     /// Returns the event with the changed pieces, up to the largest update.

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use maud::{Markup, html};
 
 use super::door::{cookie_of, door};
@@ -16,6 +16,7 @@ use super::text::Language;
 use super::view::{Facts, Theme, View};
 use crate::error::ApiError;
 use crate::http::{csv_response, worker};
+use crate::mailbox::blocking;
 
 /// The header of an open page's request for the page's new content.
 const UPDATE: &str = "x-update";
@@ -72,7 +73,7 @@ pub(super) async fn show_again(
 /// Makes a page from the facts.
 async fn answer(request: &HttpRequest, status: StatusCode, loaded: LoadedPage, view: View) -> HttpResponse {
     // A large page takes some milliseconds, in which this thread serves others.
-    let made = web::block(move || framed(&loaded, &view)).await;
+    let made = blocking(move || framed(&loaded, &view)).await;
     match made {
         Ok(markup) => HttpResponse::build(status).content_type(ContentType::html()).body(markup.into_string()),
         Err(_) => failed(request, &ApiError::Stopping),

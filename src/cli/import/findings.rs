@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use crate::config::begins_like_key;
+use crate::types::sorted;
 
 /// What became of a field. The order is the order in which people are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,7 +46,7 @@ impl fmt::Display for Finding {
 }
 
 /// Prints the findings. Alike ones, of the items of a list, share a line with `[*]` for the number.
-pub(super) fn print(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
+pub(super) fn print(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
     let mut first: BTreeMap<(Fate, String, &str), usize> = BTreeMap::new();
     let mut groups: Vec<(Finding, usize)> = Vec::new();
     for finding in findings {
@@ -59,7 +60,7 @@ pub(super) fn print(out: &mut impl Write, findings: &[Finding]) -> io::Result<()
             None => groups.push((finding.clone(), 1)),
         }
     }
-    groups.sort_by_key(|(finding, _)| finding.fate);
+    sorted::sort_by_key(&mut groups, |(finding, _)| finding.fate);
     for (finding, times) in &groups {
         let times = if *times > 1 { format!("  ({times} times)") } else { String::new() };
         writeln!(out, "  {finding}{times}")?;

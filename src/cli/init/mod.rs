@@ -28,6 +28,7 @@ use super::running::KEY_VARIABLE;
 use super::{CliError, dotenv};
 use crate::app::keep_files_private;
 use crate::config::{ApiKey, ConfigSource, Overrides, Providers, parse};
+use crate::types::sorted;
 
 /// The file that each command reads, and where new keys go.
 const DOT_ENV: &str = ".env";
@@ -127,8 +128,8 @@ fn read_variables(file: Option<&Path>) -> Result<(Variables, Vec<String>), CliEr
     let of_process =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let is_set = |value: &str| !value.trim().is_empty();
-    let mut variables: Variables =
-        of_process.filter(|(_, value)| is_set(value)).map(|(name, value)| (name, ApiKey::new(&value))).collect();
+    let of_process = of_process.filter(|(_, value)| is_set(value));
+    let mut variables: Variables = sorted::map(of_process.map(|(name, value)| (name, ApiKey::new(&value))));
     let mut warnings = Vec::new();
     if let Some(file) = file {
         let read =

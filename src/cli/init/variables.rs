@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::config::{ApiKey, Provider, is_placeholder, is_reference, why_no_key};
+use crate::types::sorted;
 
 /// The variables by name. Any value may be a key.
 pub(in crate::cli) type Variables = BTreeMap<String, ApiKey>;
@@ -55,7 +56,7 @@ pub(in crate::cli) fn find<'a>(variables: &Variables, providers: &[&'a Provider]
     let (mut found, mut left_out) = (Vec::new(), Vec::new());
     let mut names: Vec<&String> = variables.keys().collect();
     // `_2` before `_10`.
-    names.sort_by_key(|name| (name.len(), name.as_str()));
+    sorted::sort_by_key(&mut names, |name| (name.len(), name.as_str()));
     for name in names {
         let Some(value) = variables.get(name).filter(|value| !value.expose().trim().is_empty()) else { continue };
         match Name::read(name, providers).or_else(|| Name::of_nobody_known(name, variables)) {
@@ -72,7 +73,7 @@ pub(in crate::cli) fn find<'a>(variables: &Variables, providers: &[&'a Provider]
         providers.iter().position(|provider| found.provider.is_some_and(|own| own.id == provider.id))
     };
     // Those of nobody known come last. A key that has a variable of its own by now needs no new one.
-    found.sort_by_key(|found| (order(found).unwrap_or(usize::MAX), found.one_of.is_some()));
+    sorted::sort_by_key(&mut found, |found| (order(found).unwrap_or(usize::MAX), found.one_of.is_some()));
     let mut seen: HashSet<String> = HashSet::new();
     let mut refuse = |key: &FoundKey<'_>| {
         let text = key.key.expose();

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::access::ServerArgs;
 use crate::cli::CliError;
 use crate::cli::terminal::{Paint, Table, Tone, one_line, span};
+use crate::types::sorted;
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
@@ -109,7 +110,7 @@ fn table(out: &mut impl Write, apis: &[Value]) -> io::Result<()> {
     let reason = |api: &Value| text(api, "reason").unwrap_or("-").to_owned();
     let is_other = |api: &&Value| !is_eligible(api) && others.iter().any(|(other, _)| *other == reason(api));
     let mut rows: Vec<&Value> = apis.iter().filter(|api| !is_other(api)).collect();
-    rows.sort_by_key(|api| !is_eligible(api));
+    sorted::sort_by_key(&mut rows, |api| !is_eligible(api));
     let mut table = Table::new(&["api", "eligible", "until", "priority", "share", "its name for it"]);
     for api in &rows {
         let share = api.get("share").and_then(Value::as_f64).unwrap_or(0.0);

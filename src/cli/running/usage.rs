@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::access::ServerArgs;
 use crate::cli::CliError;
 use crate::cli::terminal::{Paint, Table, Tone};
-use crate::types::BilledUnit;
+use crate::types::{BilledUnit, sorted};
 
 /// The columns of tokens and requests: the head, and the field of the answer.
 const COLUMNS: [(&str, &str); 7] = [
@@ -83,7 +83,9 @@ fn table(by: &str, rows: &[Value], total: &Value) -> Table {
         sums.entry(name).or_default().add(row, &columns);
     }
     let mut sums: Vec<_> = sums.into_iter().collect();
-    sums.sort_by(|(_, one), (_, other)| other.cost.total_cmp(&one.cost).then(other.tokens.cmp(&one.tokens)));
+    sorted::sort_by(&mut sums, |(_, one), (_, other)| {
+        other.cost.total_cmp(&one.cost).then(other.tokens.cmp(&one.tokens))
+    });
     let heads: Vec<&str> = [by].into_iter().chain(columns.iter().map(|(head, _)| *head)).chain(["cost"]).collect();
     let mut table = Table::new(&heads);
     for (name, line) in sums {

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::csv;
 use super::row::PriceRow;
-use crate::types::{ByName, Price};
+use crate::types::{ByName, Price, sorted};
 
 /// The program's own table.
 const EMBEDDED: &str = include_str!("../../../config/prices.csv");
@@ -45,7 +45,7 @@ impl PriceTable {
         }
         let by_provider = by_provider.into_iter();
         let by_provider = by_provider.map(|(provider, prices)| (provider, Arc::new(prices.into_iter().collect())));
-        PriceTable { as_of, by_provider: by_provider.collect() }
+        PriceTable { as_of, by_provider: sorted::map(by_provider) }
     }
 
     /// Returns the prices of a provider, and those for every account.

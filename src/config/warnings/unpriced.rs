@@ -1,11 +1,10 @@
 //! Warns of models without a price: their requests cost 0, and no limit or budget in dollars counts the requests.
 
-use std::collections::BTreeSet;
-
 use quota::LimitUnit;
 
 use crate::config::model::{ApiConfig, Config, KeyConfig, PeriodLimit};
 use crate::config::served_models::Models;
+use crate::types::sorted;
 
 /// Returns a warning for each account with models without a price, where a limit or budget counts dollars.
 pub(in crate::config) fn unpriced_models(config: &Config) -> Vec<String> {
@@ -57,13 +56,13 @@ fn without_price(api: &ApiConfig) -> Option<String> {
 
 /// Returns a warning of an account with limits in dollars and without a price for a model of these limits.
 fn unpriced(index: usize, api: &ApiConfig) -> Option<String> {
-    let limited: BTreeSet<&str> = limits_in_usd(api)
+    let limited = limits_in_usd(api)
         .flat_map(|entry| match &entry.model {
             Some(model) => vec![&**model],
             None => api.models.listed().iter().map(|model| &**model).collect(),
         })
-        .filter(|model| api.price(model).is_none())
-        .collect();
+        .filter(|model| api.price(model).is_none());
+    let limited = sorted::set(limited);
     let names: Vec<&str> = limited.iter().copied().take(MOST_NAMED).collect();
     let more = limited.len().saturating_sub(names.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };

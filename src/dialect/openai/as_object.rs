@@ -8,6 +8,7 @@ use super::finish::Finish;
 use crate::dialect::first_bytes::without_byte_order_mark;
 use crate::dialect::reply_kind::ReplyKind;
 use crate::dialect::sse::{self, EventCutter};
+use crate::types::sorted;
 
 /// Members with one whole text in any chunk; the texts of all other members are pieces.
 const LABELS: [&str; 4] = ["role", "id", "type", "object"];
@@ -71,7 +72,7 @@ fn completion(chunks: &[JsonObject], form: ChunkForm) -> Option<JsonObject> {
     if answer.get("usage").is_some_and(Value::is_null) {
         answer.shift_remove("usage");
     }
-    choices.sort_by_key(|choice| choice.get("index").and_then(Value::as_u64));
+    sorted::sort_by_key(&mut choices, |choice| choice.get("index").and_then(Value::as_u64));
     answer.insert("object".to_owned(), json!(form.object));
     answer.insert("choices".to_owned(), choices.into());
     Some(answer)

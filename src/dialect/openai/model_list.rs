@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::dialect::first_bytes::without_byte_order_mark;
+use crate::types::sorted;
 
 /// Returns the names in OpenAI's list, Ollama's, Google's, or in a bare one; `None` if the body is no list. An entry without a name is passed
 /// over, and null is an empty list.
@@ -23,7 +24,7 @@ pub(crate) fn names(body: &[u8]) -> Option<BTreeSet<Arc<str>>> {
     };
     let names = entries.iter().filter_map(|entry| entry.get("id").or(entry.get("name")).unwrap_or(entry).as_str());
     let names = names.map(|name| name.trim().trim_start_matches("models/"));
-    Some(names.filter(|name| !name.is_empty()).map(Arc::from).collect())
+    Some(sorted::set(names.filter(|name| !name.is_empty()).map(Arc::from)))
 }
 
 #[cfg(test)]

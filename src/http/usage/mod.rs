@@ -4,13 +4,14 @@ pub(super) mod organization;
 mod question;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, HeaderName};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use self::question::UsageQuestion;
 pub(super) use self::question::time;
 use super::Worker;
 use super::auth::worker;
 use crate::error::ApiError;
+use crate::mailbox::blocking;
 use crate::records::{AskUsage, UsageAnswer, UsageError};
 use crate::types::Now;
 use crate::usage::{UsageQuery, usage_csv, usage_json};
@@ -69,5 +70,5 @@ pub(super) async fn ask(worker: &Worker, query: UsageQuery) -> Result<UsageAnswe
 
 /// Writes a body on a thread of its own: a large one takes some hundred milliseconds.
 async fn rendered(write: impl FnOnce() -> String + Send + 'static) -> Result<String, ApiError> {
-    web::block(write).await.map_err(|_| ApiError::Internal)
+    blocking(write).await.map_err(|_| ApiError::Internal)
 }

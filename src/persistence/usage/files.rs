@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::persistence::StoreError;
 use crate::persistence::record::{seal, unseal};
-use crate::types::{UsagePeriod, UsageSpan, iso};
+use crate::types::{UsagePeriod, UsageSpan, iso, sorted};
 
 /// Ends the name of a file that is being written.
 const PART: &str = "part";
@@ -81,7 +81,7 @@ impl UsageFiles {
         let mut found: Vec<(FilePlace, PathBuf)> =
             self.all().filter(|(of, _, _)| *of == span).map(|(_, at, path)| (at, path)).collect();
         found.retain(|(place, _)| places.contains(place));
-        found.sort_unstable();
+        sorted::sort(&mut found);
         found
     }
 

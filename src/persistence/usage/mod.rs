@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use crate::mailbox::LaterReply;
 use crate::persistence::{Change, PersistenceActor, Store};
 use crate::types::{UsageChange, UsageSpan};
 
@@ -84,11 +85,11 @@ impl Handler<SaveUsage> for PersistenceActor {
 }
 
 impl Handler<ReadUsage> for PersistenceActor {
-    type Result = ResponseFuture<UsageReader>;
+    type Result = LaterReply<UsageReader>;
 
     fn handle(&mut self, _: ReadUsage, _: &mut Self::Context) -> Self::Result {
         let (written, reader) = (self.flush(), UsageReader(self.store.clone()));
-        Box::pin(async move {
+        LaterReply::of(async move {
             // A store that can't be written may still be read.
             let _ = written.await;
             reader

@@ -7,7 +7,6 @@
 //! 3. A file is durable before the pieces that it replaces are removed. Between the two a kill leaves both, and readers take the last
 //!    whole block of a period and what is later: nothing is lost or counts twice.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use super::files::{FilePlace, UsageFiles};
 use crate::persistence::record::{seal, unseal};
 use crate::persistence::{Change, StoreError};
-use crate::types::{UsageChange, UsagePeriod, UsageSpan};
+use crate::types::{UsageChange, UsagePeriod, UsageSpan, sorted};
 
 /// The most pieces that one change removes. The units of quotas wait for the same commit; the rest goes with the next one.
 const MAX_REMOVED: usize = 2_000;
@@ -185,7 +184,7 @@ impl UsageTree {
             Some(((period.start, number), Kept::Piece(value)))
         });
         let mut damaged = 0;
-        for ((start, number), kept) in pieces.chain(files).collect::<BTreeMap<FilePlace, Kept>>() {
+        for ((start, number), kept) in sorted::map(pieces.chain(files)) {
             match kept {
                 Kept::File(path) => {
                     if let Some(block) = self.files.read(&path) {

@@ -3,6 +3,7 @@
 //! A file has no name: it is gone with the last reader, and with the process, however the process ends. Where a file
 //! system knows no files without a name, a kill can leave one behind: the next process removes that.
 
+use crate::mailbox;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
@@ -12,7 +13,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix_web::web::Bytes;
 use futures_util::Stream;
 use futures_util::stream::unfold;
-use tokio::task::spawn_blocking;
 
 /// So much is read from a file at once, in bytes.
 const READ_AT_ONCE: u64 = 256 << 10;
@@ -146,6 +146,6 @@ impl Drop for SpooledFile {
 
 /// Runs what blocks on a thread for that.
 async fn blocking<T: Send + 'static>(run: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, SpoolError> {
-    let ended = spawn_blocking(run).await.map_err(io::Error::other);
+    let ended = mailbox::blocking(run).await.map_err(io::Error::other);
     ended.and_then(|result| result).map_err(SpoolError::Disk)
 }

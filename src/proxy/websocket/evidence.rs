@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout};
 use super::upstream_side::{NotOpened, Opening, UpstreamSide};
 use crate::config::{ApiConfig, Config};
 use crate::dialect::SocketRoute;
+use crate::mailbox::spawn;
 use crate::types::ApiId;
 use crate::upstream::Endpoint;
 
@@ -159,7 +160,7 @@ async fn ask_all(evidence: &Arc<SocketEvidence>, config: &Arc<Config>, route: So
     let unknown = evidence.unknown(config);
     let (done, mut is_done) = watch::channel(false);
     let (evidence, config) = (evidence.clone(), config.clone());
-    actix_web::rt::spawn(async move {
+    spawn(async move {
         let asked = unknown.iter().map(|api| async move { (api, ask(&Arc::new(Endpoint::new(api)), route).await) });
         let mut answers = iter(asked).buffer_unordered(MOST_AT_ONCE);
         while let Some((api, speaks)) = answers.next().await {

@@ -15,6 +15,7 @@ use transport::{
 
 use super::ending::{code, sendable};
 use crate::dialect::redact::redacted;
+use crate::mailbox::spawn;
 use crate::proxy::headers::{self, Header};
 use crate::proxy::pool::target::target_of;
 use crate::types::RouteId;
@@ -181,8 +182,10 @@ impl UpstreamSide {
         // An upstream that reads nothing finds the end of the connection instead.
         if let Ok(Ok(())) = timeout(CLOSE_WITHIN, self.flush()).await {
             // Dropped with unread data, the connection would be reset, and what was written last could be lost.
-            let rest = async move { while let FromUpstream::Data(_) = self.next().await {} };
-            actix_web::rt::spawn(timeout(REST_WITHIN, rest));
+            spawn(async move {
+                let rest = async { while let FromUpstream::Data(_) = self.next().await {} };
+                let _ = timeout(REST_WITHIN, rest).await;
+            });
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::RecorderActor;
-use crate::mailbox::Context;
+use crate::mailbox::{Context, LaterReply};
 use crate::records::usage::{AskUsage, UsageAnswer, UsageError};
 
 /// How often other servers are told what is new.
@@ -31,13 +31,13 @@ impl RecorderActor {
 }
 
 impl Handler<AskUsage> for RecorderActor {
-    type Result = ResponseFuture<Result<UsageAnswer, UsageError>>;
+    type Result = LaterReply<Result<UsageAnswer, UsageError>>;
 
     fn handle(&mut self, AskUsage(query): AskUsage, _: &mut Self::Context) -> Self::Result {
         self.read_queue();
         match &mut self.usage {
             Some(usage) => usage.answer(query),
-            None => Box::pin(async { Err(UsageError::Stopping) }),
+            None => LaterReply::of(async { Err(UsageError::Stopping) }),
         }
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::UsageRecorder;
+use crate::mailbox::{LaterReply, blocking};
 use crate::persistence::{ReadUsage, SharedUsage, UsageReader};
 use crate::usage::{LedgerPage, TooManyRows, UsageBlock, UsageQuery, UsageSum, read_period};
 
@@ -43,7 +44,7 @@ pub enum UsageError {
 }
 
 /// An answer to come.
-pub(in crate::records) type AnswerFuture = ResponseFuture<Result<UsageAnswer, UsageError>>;
+pub(in crate::records) type AnswerFuture = LaterReply<Result<UsageAnswer, UsageError>>;
 
 /// Those who ask at once.
 pub(super) struct Askers(Arc<Semaphore>);
@@ -64,10 +65,10 @@ impl UsageRecorder {
         let answer = async move {
             let _turn = askers.acquire().await.map_err(|_| UsageError::Stopping)?;
             let reader = persistence.send(ReadUsage).await.map_err(|_| UsageError::Stopping)?;
-            let summed = tokio::task::spawn_blocking(move || sum(query, &Pages { open: page, reader, shared }));
+            let summed = blocking(move || sum(query, &Pages { open: page, reader, shared }));
             summed.await.map_err(|_| UsageError::Stopping)?.map_err(|TooManyRows| UsageError::TooManyRows)
         };
-        Box::pin(async { timeout(WITHIN, answer).await.unwrap_or(Err(UsageError::Late)) })
+        LaterReply::of(async { timeout(WITHIN, answer).await.unwrap_or(Err(UsageError::Late)) })
     }
 }
 

@@ -3,6 +3,7 @@
 use actix::prelude::*;
 
 use super::SupervisorActor;
+use crate::mailbox::LaterReply;
 use crate::persistence::SaveLedgers;
 use crate::scheduler::messages::{ClearRest, RestUpstream, UnknownApi};
 use crate::types::{ApiId, LedgerId, Now};
@@ -23,16 +24,16 @@ impl SupervisorActor {
 }
 
 impl Handler<RestUpstream> for SupervisorActor {
-    type Result = ResponseFuture<Result<i64, UnknownApi>>;
+    type Result = LaterReply<Result<i64, UnknownApi>>;
 
     /// Answered when the upstream rests.
     fn handle(&mut self, RestUpstream { api, until }: RestUpstream, _: &mut Self::Context) -> Self::Result {
         let now = Now::read().wall;
         let until = until.min(now.saturating_add(LONGEST_MS));
         let Some(upstream) = self.steer(&api, Some(until).filter(|until| *until > now)) else {
-            return Box::pin(async { Err(UnknownApi(api)) });
+            return LaterReply::of(async { Err(UnknownApi(api)) });
         };
-        Box::pin(async move {
+        LaterReply::of(async move {
             // An actor that has ended by a defect is started again, and told of the rest then.
             let _ = upstream.send(RestUntil(until)).await;
             Ok(until)
@@ -41,12 +42,12 @@ impl Handler<RestUpstream> for SupervisorActor {
 }
 
 impl Handler<ClearRest> for SupervisorActor {
-    type Result = ResponseFuture<Result<(), UnknownApi>>;
+    type Result = LaterReply<Result<(), UnknownApi>>;
 
     /// Answered when the upstream may be asked.
     fn handle(&mut self, ClearRest { api }: ClearRest, _: &mut Self::Context) -> Self::Result {
-        let Some(upstream) = self.steer(&api, None) else { return Box::pin(async { Err(UnknownApi(api)) }) };
-        Box::pin(async move {
+        let Some(upstream) = self.steer(&api, None) else { return LaterReply::of(async { Err(UnknownApi(api)) }) };
+        LaterReply::of(async move {
             // An actor that has ended by a defect is started again, and remembers no rest.
             let _ = upstream.send(TryAgain).await;
             Ok(())

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Zoned;
 
 use super::{beside, private};
+use crate::types::sorted;
 
 /// So many backups of a file are kept.
 const MOST_BACKUPS: usize = 5;
@@ -50,7 +51,7 @@ fn backups(path: &Path) -> Vec<(Age, PathBuf)> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut backups: Vec<_> = files.filter_map(|path| Some((age(&name, &path)?, path))).collect();
-    backups.sort();
+    sorted::sort(&mut backups);
     backups
 }
 

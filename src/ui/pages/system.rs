@@ -1,6 +1,5 @@
 //! The program itself: version, memory, connections, mailboxes, the configuration in force.
 
-use actix_web::web;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
@@ -8,7 +7,7 @@ use maud::{Markup, html};
 use crate::config::{ConfigState, GetConfig, Reload};
 use crate::error::ApiError;
 use crate::http::LoadReport;
-use crate::mailbox::{MailboxReport, mailbox_reports};
+use crate::mailbox::{MailboxReport, blocking, mailbox_reports};
 use crate::metrics::ProcessStats;
 use crate::types::Now;
 use crate::ui::audit::AuditEntry;
@@ -36,7 +35,7 @@ pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<
         let state = asked.worker.config_actor.send(GetConfig).await.map_err(|_| ApiError::Stopping)?;
         let audit = asked.dashboard.send(GetAudit { most: MOST_CHANGES }).await.unwrap_or_default();
         let load = asked.worker.load();
-        let process = web::block(ProcessStats::read).await.ok().flatten();
+        let process = blocking(ProcessStats::read).await.ok().flatten();
         Ok(Box::new(SystemFacts { state, mailboxes: mailbox_reports(), audit, load, process }) as Box<dyn Facts>)
     }
     .boxed_local()

@@ -1,6 +1,5 @@
 //! A chat that an admin tries: what the model says, who served, how fast, for how much.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -13,7 +12,7 @@ use crate::http::Worker;
 use crate::proxy::own_chat::{OwnAnswer, OwnChat, TestFailure};
 use crate::records::{AttemptResult, RequestRecord};
 use crate::scheduler::GetModels;
-use crate::types::WireFormat;
+use crate::types::{WireFormat, sorted};
 use crate::ui::format::{count, money, span};
 use crate::ui::forms::{ActionOutcome, NextPage, SentForm};
 use crate::ui::notices::Notice;
@@ -141,7 +140,7 @@ impl Facts for TrialFacts {
 
 impl TrialFacts {
     fn form(&self, view: &View) -> Markup {
-        let models: BTreeSet<&Arc<str>> = self.served.iter().flat_map(|(_, models)| models).collect();
+        let models = sorted::set(self.served.iter().flat_map(|(_, models)| models));
         html! {
             form method="post" action="/ui/try/send" data-stream="/ui/try/stream" class="panel stacked wide" {
                 (view.token_field())

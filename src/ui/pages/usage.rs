@@ -13,7 +13,7 @@ use maud::{Markup, html};
 use self::choice::UsageChoice;
 use crate::error::ApiError;
 use crate::http::usage_answer;
-use crate::types::{Cost, Now, UnitNames};
+use crate::types::{Cost, Now, UnitNames, sorted};
 use crate::ui::chart::{Bar, MOST_PARTS, StackedBars};
 use crate::ui::format::{count, money, short};
 use crate::ui::page::PageRequest;
@@ -148,7 +148,9 @@ impl UsageFacts {
             sums.entry(self.name_of(row)).or_default().add(&row.counts);
         }
         let mut sums: Vec<_> = sums.into_iter().collect();
-        sums.sort_by(|(_, one), (_, other)| (self.choice.figure.of)(other).total_cmp(&(self.choice.figure.of)(one)));
+        sorted::sort_by(&mut sums, |(_, one), (_, other)| {
+            (self.choice.figure.of)(other).total_cmp(&(self.choice.figure.of)(one))
+        });
         sums
     }
 

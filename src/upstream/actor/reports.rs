@@ -4,6 +4,7 @@ use actix::prelude::*;
 use quota::Demand;
 
 use super::UpstreamActor;
+use crate::mailbox::LaterReply;
 use crate::persistence::Flush;
 use crate::quotas::{AppliesEvents, room};
 use crate::types::Now;
@@ -38,7 +39,7 @@ impl Handler<GetTokens> for UpstreamActor {
 }
 
 impl Handler<ResetTokens> for UpstreamActor {
-    type Result = ResponseFuture<()>;
+    type Result = LaterReply<()>;
 
     /// Answered when the reset is durable.
     fn handle(&mut self, _: ResetTokens, _: &mut Self::Context) -> Self::Result {
@@ -47,7 +48,7 @@ impl Handler<ResetTokens> for UpstreamActor {
         self.unsaved.reset_tokens();
         self.save();
         let flushed = self.persistence.send(Flush);
-        Box::pin(async {
+        LaterReply::of(async {
             // A store without write access says so in the log, once.
             let _ = flushed.await;
         })

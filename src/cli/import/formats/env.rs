@@ -4,8 +4,6 @@
 //! 2. `RELAY_API_KEY` beside `RELAY_BASE_URL`: an account at the address, whether a provider is known or not.
 //! 3. `GEMINI_API_KEYS=a,b`: an account for each key, under the names that `init` would append to the file.
 
-use std::collections::BTreeSet;
-
 use crate::cli::import::address::Address;
 use crate::cli::import::draft::{AccountDraft, ConfigDraft};
 use crate::cli::import::input::{AGAIN, leave_odd_lines};
@@ -13,6 +11,7 @@ use crate::cli::import::secrets::{KeySource, not_set};
 use crate::cli::import::tree::Node;
 use crate::cli::init::variables::{FoundKey, Variables, find};
 use crate::config::{ApiKey, Provider, Providers};
+use crate::types::sorted;
 
 pub(super) fn read(root: &Node<'_>, draft: &mut ConfigDraft) -> Result<(), String> {
     if !root.is_object() {
@@ -63,7 +62,7 @@ fn add(root: &Node<'_>, found: &FoundKey<'_>, draft: &mut ConfigDraft) {
 
 /// Says what becomes of the variables with several keys, of which a reference can name none.
 fn of_several(root: &Node<'_>, found: &[FoundKey<'_>], draft: &mut ConfigDraft) {
-    let names: BTreeSet<&String> = found.iter().filter_map(|key| key.one_of.as_ref()).collect();
+    let names = sorted::set(found.iter().filter_map(|key| key.one_of.as_ref()));
     for name in &names {
         let own = found.iter().filter(|key| key.one_of.as_ref() == Some(name)).map(|key| key.variable.as_str());
         let own: Vec<&str> = own.collect();

@@ -9,6 +9,7 @@ use super::deployment::Deployment;
 use crate::cli::import::draft::{AccountDraft, ConfigDraft};
 use crate::cli::import::secrets::literal;
 use crate::cli::import::tree::Node;
+use crate::types::sorted;
 
 /// Adds an entry for each account. Deployments that differ in more than the model stay apart.
 pub(super) fn add(deployments: Vec<Deployment<'_>>, draft: &mut ConfigDraft) {
@@ -32,7 +33,7 @@ pub(super) fn add(deployments: Vec<Deployment<'_>>, draft: &mut ConfigDraft) {
 fn fits(one: &Deployment<'_>, other: &Deployment<'_>) -> bool {
     let headers = |of: &Deployment<'_>| {
         let headers = of.headers.iter().map(|(name, value, _)| (name.to_ascii_lowercase(), value.clone()));
-        headers.collect::<BTreeMap<_, _>>()
+        sorted::map(headers)
     };
     // Limits of single models know no patterns.
     let is_limited_pattern = |of: &Deployment<'_>| of.asked.contains('*') && !of.limits.is_empty();
