@@ -23,3 +23,14 @@ pub enum RequestEnd {
     /// This program panicked.
     Defect,
 }
+
+impl RequestEnd {
+    /// Returns the code with which the pool itself refused, if so.
+    pub fn refused_by(&self) -> Option<&'static str> {
+        match self {
+            RequestEnd::Refused { code, .. } => Some(code),
+            RequestEnd::Answered | RequestEnd::Failed(_) | RequestEnd::ClientLeft => None,
+            RequestEnd::Stopped | RequestEnd::Defect => None,
+        }
+    }
+}

@@ -17,6 +17,9 @@ use crate::http::Worker;
 /// How long an edit may take: the new text is checked, and written to the disk.
 const WITHIN: Duration = Duration::from_secs(20);
 
+/// So much of a value stands in the audit log, in characters.
+const LONGEST_VALUE: usize = 200;
+
 /// The beginning of the names of hidden fields. Such a field holds the first value of an input.
 pub(super) const SHOWN: &str = "shown-";
 
@@ -128,6 +131,38 @@ fn may_hold_secret(value: &str) -> bool {
 pub(super) fn changed_fields(form: &SentForm, mut fields: Map<String, Value>) -> Map<String, Value> {
     fields.retain(|name, _| form.field(name) != form.field(&format!("{SHOWN}{name}")));
     fields
+}
+
+/// Says for the audit log what an edit has changed of an entry: `rpm 10 → 20`. `held`: the entry before.
+///
+/// Of a refused edit the log has the names of the fields alone: what was typed may be anything.
+pub(super) fn with_changes(
+    outcome: ActionOutcome,
+    held: &Map<String, Value>,
+    fields: &Map<String, Value>,
+) -> ActionOutcome {
+    let change = |(name, value): (&String, &Value)| match outcome.notice.is_good {
+        true => format!("{name} {} → {}", in_words(held.get(name)), in_words(Some(value))),
+        false => name.clone(),
+    };
+    let is_changed = |(name, value): &(&String, &Value)| held.get(*name).unwrap_or(&Value::Null) != *value;
+    let changes: Vec<String> = fields.iter().filter(is_changed).map(change).collect();
+    outcome.detailed(changes.join(", "))
+}
+
+/// Returns a value of an entry in words, up to [`LONGEST_VALUE`]: of a budget `usd 5 per day`.
+fn in_words(value: Option<&Value>) -> String {
+    let words = match value {
+        None | Some(Value::Null) => "–".to_owned(),
+        Some(Value::String(text)) if may_hold_secret(text) => "***".to_owned(),
+        Some(Value::Array(list)) => list.iter().map(|of| in_words(Some(of))).collect::<Vec<_>>().join(", "),
+        Some(Value::Object(fields)) => {
+            let field = |(name, of): (&String, &Value)| format!("{name} {}", in_words(Some(of)));
+            fields.iter().map(field).collect::<Vec<_>>().join(" ")
+        }
+        Some(other) => written(Some(other)),
+    };
+    words.chars().take(LONGEST_VALUE).collect()
 }
 
 /// Reads fields of a form as fields of an entry. An empty field removes the field from the entry.

@@ -71,6 +71,11 @@ impl Language {
         self.text_or(&format!("class.{name}"), self.text_or(&format!("reason.{name}"), name))
     }
 
+    /// Returns what an operator can do about a failure, of which the log has the English words.
+    pub(super) fn mend(self, english: &'static str) -> &'static str {
+        self.text_or(&format!("mend.{english}"), english)
+    }
+
     /// Returns the words of a name with values in place of `{…}`.
     pub(super) fn filled(self, name: &str, values: &[(&str, &str)]) -> String {
         let fill = |text: String, (place, value): &(&str, &str)| text.replace(&format!("{{{place}}}"), value);
@@ -91,6 +96,7 @@ mod tests {
     use super::*;
     use crate::error::ERRORS;
     use crate::types::FailureClass;
+    use crate::upstream::mends;
 
     fn places(text: &str) -> BTreeSet<&str> {
         text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(place, _)| place).collect()
@@ -108,6 +114,14 @@ mod tests {
                 assert_eq!(places(text), places(&english[name]), "{}: {name}", language.tag());
                 assert!(!text.trim().is_empty(), "{}: {name}", language.tag());
             }
+        }
+    }
+
+    #[test]
+    fn everything_that_operators_are_told_to_do_has_words() {
+        for mend in mends() {
+            assert_eq!(Language::English.mend(mend), mend);
+            assert!(!Language::Chinese.mend(mend).is_ascii(), "{mend} has no Chinese words");
         }
     }
 

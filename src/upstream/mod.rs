@@ -22,7 +22,9 @@ mod token_stats;
 pub use actor::{RestUntil, TryAgain, UpstreamActor};
 pub use endpoint::{Endpoint, Reach};
 pub use fast_path::FastPath;
-pub(crate) use health::{PROBE_EVERY_MS, mend};
+#[cfg(test)]
+pub(crate) use health::mends;
+pub(crate) use health::{PROBE_EVERY_MS, mend, split_mend};
 pub use health::{Resting, Scope};
 pub use messages::{
     ApiStatus, Declined, Forward, Forwarded, GetStatus, GetTokens, ListFailed, Reconfigure, Refusal, ResetTokens,

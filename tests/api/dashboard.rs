@@ -5,6 +5,7 @@ mod browser;
 mod doors;
 mod forms;
 mod key_forms;
+mod reasons;
 mod recipes;
 mod trials;
 pub mod visitor;

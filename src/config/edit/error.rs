@@ -63,8 +63,17 @@ pub struct MaskedConfig {
 impl MaskedConfig {
     /// Returns the entry of a client's key as written.
     pub fn client_key(&self, name: &str) -> Option<Map<String, Value>> {
+        self.entry(List::KEYS, name)
+    }
+
+    /// Returns the entry of an account as written.
+    pub fn api(&self, id: &str) -> Option<Map<String, Value>> {
+        self.entry(List::APIS, id)
+    }
+
+    fn entry(&self, list: List, name: &str) -> Option<Map<String, Value>> {
         let mut document = read(&self.text).ok()?;
-        List::KEYS.entry(document.as_object_mut()?, name).ok().cloned()
+        list.entry(document.as_object_mut()?, name).ok().cloned()
     }
 }
 

@@ -51,6 +51,8 @@ pub struct RecentFilter {
     pub status: Option<StatusLabel>,
     /// How one of the attempts failed.
     pub class: Option<FailureClass>,
+    /// The code with which the pool itself refused.
+    pub refused: Option<&'static str>,
     /// The begin of the id: ours, or the upstream's.
     pub id: Option<String>,
     /// Without a whole answer for the client.
@@ -139,6 +141,7 @@ impl RecentFilter {
             && wants(&self.app, &|app| record.app.as_str() == app)
             && self.status.is_none_or(|status| StatusLabel::of(record.status) == status)
             && self.class.is_none_or(failed_so)
+            && self.refused.is_none_or(|code| record.end.refused_by() == Some(code))
             && wants(&self.id, &begins)
             && !(self.failed && is_fine(record))
     }

@@ -6,10 +6,11 @@ use maud::{Markup, html};
 
 use crate::records::{AttemptResult, RecentRequest};
 use crate::scheduler::ApiReport;
-use crate::types::ApiId;
+use crate::types::{ApiId, sorted};
 use crate::ui::format::{count, span, time};
 use crate::ui::limits::LimitLine;
 use crate::ui::view::{View, account_page};
+use crate::upstream::split_mend;
 
 /// Returns whether an account takes requests now.
 pub(super) fn can_serve(api: &ApiReport) -> bool {
@@ -39,7 +40,11 @@ pub(super) fn card(api: &ApiReport, firsts: &[u64], view: &View) -> Markup {
             }
         }
         @if let Some((at, class, detail)) = &status.last_failure {
-            p class="last-error" { (time(*at)) " " span class="class" { (view.language.class(class.as_str())) } " " bdi { (detail) } }
+            @let (words, mend) = split_mend(detail);
+            p class="last-error" {
+                (time(*at)) " " span class="class" { (view.language.class(class.as_str())) } " " bdi { (words) }
+                @if let Some(mend) = mend { (view.t("now.mend")) (view.language.mend(mend)) }
+            }
         }
     };
     view.piece(&format!("api-{id}"), "card", content)
@@ -65,7 +70,7 @@ pub(super) fn first_tokens(recent: &[RecentRequest]) -> HashMap<ApiId, Vec<u64>>
             firsts.entry(serving.api.clone()).or_default().push(first.as_millis() as u64);
         }
     }
-    firsts.values_mut().for_each(|firsts| firsts.sort_unstable());
+    firsts.values_mut().for_each(sorted::sort);
     firsts
 }
 

@@ -184,9 +184,15 @@ impl ConfigurationFacts {
                 textarea id="text" name="text" rows="28" spellcheck="false" autocomplete="off" { "\n" (shown) }
                 div class="row" {
                     button type="submit" formaction="/ui/configuration/check" { (view.t("configuration.check")) }
-                    button type="submit" class="main" { (view.t("configuration.save")) }
-                    @if let Some(over) = over {
-                        button type="submit" name="over" value=(over.present) { (view.t("configuration.save_over")) }
+                    // What is saved of a text of before is refused: saving then means saving over the present text.
+                    @match over {
+                        None => button type="submit" class="main" { (view.t("configuration.save")) },
+                        Some(over) => {
+                            button type="submit" class="main" name="over" value=(over.present) {
+                                (view.t("configuration.save_over"))
+                            }
+                            a href=(PATH) { (view.t("configuration.present")) }
+                        }
                     }
                 }
             }

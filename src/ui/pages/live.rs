@@ -4,7 +4,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, ERRORS};
 use crate::records::{
     AttemptResult, GetRecent, KEPT_REQUESTS, RecentFilter, RecentRequest, RecentRequests, RequestEnd, RequestRecord,
     StatusLabel,
@@ -19,7 +19,7 @@ use crate::ui::widgets::{empty_row, head, number};
 const USUAL: usize = 50;
 
 /// The fields of the query that choose requests.
-const FILTERS: [&str; 7] = ["key", "api", "model", "app", "status", "class", "id"];
+const FILTERS: [&str; 8] = ["key", "api", "model", "app", "status", "class", "refused", "id"];
 
 /// The columns.
 const WORDS: [&str; 6] = ["live.time", "live.status", "live.key", "live.app", "live.model", "live.api"];
@@ -44,6 +44,7 @@ pub(in crate::ui) fn load(asked: PageRequest) -> LocalBoxFuture<'static, Result<
             app: field("app"),
             status: field("status").and_then(|name| StatusLabel::ALL.into_iter().find(|label| label.as_str() == name)),
             class: field("class").and_then(|name| FailureClass::ALL.into_iter().find(|class| class.as_str() == name)),
+            refused: field("refused").and_then(|name| codes().into_iter().find(|code| *code == name)),
             id: field("id"),
             failed: asked.field("failed").is_some(),
         };
@@ -97,6 +98,7 @@ impl LiveFacts {
         };
         let classes = FailureClass::ALL.map(FailureClass::as_str);
         let statuses = StatusLabel::ALL.map(StatusLabel::as_str);
+        let codes = codes();
         html! {
             form method="get" action="/ui/live" class="filters" {
                 @for name in FILTERS {
@@ -104,6 +106,7 @@ impl LiveFacts {
                         @match name {
                             "status" => (choice(name, &statuses)),
                             "class" => (choice(name, &classes)),
+                            "refused" => (choice(name, &codes)),
                             _ => input name=(name) value=(self.field(name)) size="12";,
                         }
                     }
@@ -134,6 +137,17 @@ impl LiveFacts {
             }
         }
     }
+}
+
+/// Returns the codes of our own errors, each once.
+fn codes() -> Vec<&'static str> {
+    let mut codes = Vec::new();
+    for row in ERRORS {
+        if !codes.contains(&row.code) {
+            codes.push(row.code);
+        }
+    }
+    codes
 }
 
 fn row(request: &RecentRequest, view: &View) -> Markup {

@@ -1,5 +1,6 @@
 //! What can serve now, what runs out next, and what failed.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use futures_util::FutureExt;
@@ -11,12 +12,12 @@ use crate::error::ApiError;
 use crate::http::usage_answer;
 use crate::records::{AttemptResult, GetRecent, KEPT_REQUESTS, RecentFilter, RecentRequest};
 use crate::scheduler::{ApiReport, GetReports, GetWaiting};
-use crate::types::Now;
+use crate::types::{Now, sorted};
 use crate::ui::format::{count, money, short, time};
 use crate::ui::limits::LimitLine;
 use crate::ui::page::PageRequest;
 use crate::ui::search::Search;
-use crate::ui::view::{Facts, View, account_page};
+use crate::ui::view::{Facts, View, account_page, address};
 use crate::ui::widgets::tile;
 use crate::usage::UsageCounts;
 
@@ -124,10 +125,10 @@ impl NowFacts {
         let found = shown.len();
         let is_cut = found > MOST_SHOWN && !self.is_whole;
         if is_cut {
-            shown.sort_by_key(|api| can_serve(api));
+            sorted::sort_by_key(&mut shown, |api| can_serve(api));
         }
         if self.by_next {
-            shown.sort_by_key(|api| next_out(api).map_or(i64::MAX, |(_, at)| at));
+            sorted::sort_by_key(&mut shown, |api| next_out(api).map_or(i64::MAX, |(_, at)| at));
         }
         if is_cut {
             shown.truncate(MOST_SHOWN);
@@ -188,22 +189,28 @@ impl NowFacts {
         }
     }
 
-    /// Makes the failures among the last requests, by class.
+    /// Makes what went wrong among the last requests: failures of attempts by class, and what the pool itself refused by code.
     fn errors(&self, view: &View) -> Markup {
-        let mut classes: BTreeMap<&'static str, usize> = BTreeMap::new();
-        for attempt in self.recent.iter().flat_map(|request| &request.record.attempts) {
-            if let AttemptResult::Failed(failure) = &attempt.result {
-                *classes.entry(failure.class.as_str()).or_default() += 1;
-            }
-        }
-        let mut classes: Vec<_> = classes.into_iter().collect();
-        classes.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+        let attempts = self.recent.iter().flat_map(|request| &request.record.attempts);
+        let failures = attempts.filter_map(|attempt| match &attempt.result {
+            AttemptResult::Failed(failure) => Some(failure.class.as_str()),
+            AttemptResult::Open | AttemptResult::Served => None,
+        });
+        let refusals = self.recent.iter().filter_map(|request| request.record.end.refused_by());
         html! {
-            @if !classes.is_empty() {
+            (self.chips(("now.errors", "class"), counted(failures), view))
+            (self.chips(("now.refused", "refused"), counted(refusals), view))
+        }
+    }
+
+    /// Makes a list of links to the requests that have a value in a field of the filter. `words`: what stands before the list.
+    fn chips(&self, (words, field): (&str, &str), counts: Vec<(&str, usize)>, view: &View) -> Markup {
+        html! {
+            @if !counts.is_empty() {
                 ul class="chips" {
-                    li class="faint" { (view.tr("now.errors", &[("of", &count(self.recent.len() as u64))])) }
-                    @for (class, times) in classes {
-                        li { a href=(format!("/ui/live?class={class}")) { (view.language.class(class)) " " (times) } }
+                    li class="faint" { (view.tr(words, &[("of", &count(self.recent.len() as u64))])) }
+                    @for (name, times) in counts {
+                        li { a href=(address("/ui/live", &[(field, name)])) { (view.language.class(name)) " " (times) } }
                     }
                 }
             }
@@ -226,6 +233,17 @@ impl NowFacts {
             }
         }
     }
+}
+
+/// Counts names, the most frequent first.
+fn counted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in names {
+        *counts.entry(name).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    sorted::sort_by_key(&mut counts, |(_, times)| Reverse(*times));
+    counts
 }
 
 /// Returns the limit of an account that is spent first.

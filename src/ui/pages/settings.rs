@@ -3,18 +3,21 @@
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::config::{ApiConfig, ConfigEdit, Providers};
 use crate::error::ApiError;
 use crate::types::Limit;
-use crate::ui::edit::{FormsText, SHOWN, changed_fields, edit, entry_fields, typed};
+use crate::ui::edit::{FormsText, SHOWN, changed_fields, config_text, edit, entry_fields, typed, with_changes};
 use crate::ui::forms::{ActionOutcome, SentForm};
 use crate::ui::page::PageRequest;
 use crate::ui::view::{Facts, View, account_page};
 
 /// The numbers of an account's form.
 const NUMBERS: [&str; 6] = ["weight", "priority", "rpm", "rpd", "tpm", "tpd"];
+
+/// The limits of the form for a new account.
+const LIMITS: [&str; 4] = ["rpm", "rpd", "tpm", "tpd"];
 
 /// Makes the forms of an account.
 pub(super) fn settings(api: &ApiConfig, text: &FormsText, view: &View) -> Markup {
@@ -67,8 +70,9 @@ pub(super) fn settings(api: &ApiConfig, text: &FormsText, view: &View) -> Markup
 pub(in crate::ui) fn set(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
     async move {
         let fields = changed_fields(&form, entry_fields(&form, &NUMBERS, &[], &[]));
-        let names = fields.keys().cloned().collect::<Vec<_>>().join(", ");
-        change(&form, fields, "settings.saved").await.detailed(names)
+        let id = form.field("api").unwrap_or_default();
+        let entry = config_text(&form.worker).await.ok().and_then(|text| text.api(id));
+        with_changes(change(&form, fields.clone(), "settings.saved").await, &entry.unwrap_or_default(), &fields)
     }
     .boxed_local()
 }
@@ -105,7 +109,7 @@ pub(in crate::ui) fn remove(form: SentForm) -> LocalBoxFuture<'static, ActionOut
     .boxed_local()
 }
 
-async fn change(form: &SentForm, fields: serde_json::Map<String, Value>, words: &str) -> ActionOutcome {
+async fn change(form: &SentForm, fields: Map<String, Value>, words: &str) -> ActionOutcome {
     let id = form.field("api").unwrap_or_default().to_owned();
     let to = account_page(&id);
     edit(form, ConfigEdit::SetApi { id, fields }, (&to, words)).await
@@ -149,7 +153,7 @@ impl Facts for NewAccountFacts {
                 label { (view.t("settings.new_key")) input name="key" type="password" autocomplete="off"; }
                 p class="faint" { (view.t("settings.key_hint")) }
                 (input("models", view.t("add.models")))
-                div class="row" { @for name in ["rpm", "rpd", "tpm", "tpd"] {
+                div class="row" { @for name in LIMITS {
                     label { (name) input name=(name) type="number" value=(typed(view, name, "")); }
                 } }
                 div { button type="submit" class="main" { (view.t("add.add")) } }
@@ -161,8 +165,8 @@ impl Facts for NewAccountFacts {
 /// Adds an account.
 pub(in crate::ui) fn add(form: SentForm) -> LocalBoxFuture<'static, ActionOutcome> {
     async move {
-        let mut fields =
-            entry_fields(&form, &["rpm", "rpd", "tpm", "tpd"], &["models"], &["id", "provider", "baseUrl"]);
+        let limits = entry_fields(&form, &LIMITS, &[], &[]);
+        let mut fields = entry_fields(&form, &LIMITS, &["models"], &["id", "provider", "baseUrl"]);
         let id = form.field("id").or(form.field("provider")).unwrap_or_default().to_owned();
         fields.insert("id".to_owned(), json!(id));
         if let Some(key) = form.field("key") {
@@ -170,13 +174,13 @@ pub(in crate::ui) fn add(form: SentForm) -> LocalBoxFuture<'static, ActionOutcom
         }
         fields.retain(|_, value| !value.is_null());
         // As people write an entry: who and where first, the limits last.
-        let mut entry = serde_json::Map::new();
+        let mut entry = Map::new();
         for name in ["id", "provider", "baseUrl", "apiKey", "models"] {
             entry.extend(fields.remove_entry(name));
         }
         entry.extend(fields);
         let edit = edit(&form, ConfigEdit::AddApi(Value::Object(entry)), ("/ui/add", "add.added"));
-        edit.await.then_at(account_page(&id))
+        with_changes(edit.await, &Map::new(), &limits).then_at(account_page(&id))
     }
     .boxed_local()
 }

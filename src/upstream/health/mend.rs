@@ -45,6 +45,17 @@ pub(in crate::upstream) fn mend_of_class(class: FailureClass) -> &'static str {
     }
 }
 
+/// Returns everything that operators are told to do.
+pub(crate) fn mends() -> impl Iterator<Item = &'static str> {
+    CONNECTING.iter().map(|(_, mend)| *mend).chain(FailureClass::ALL.map(mend_of_class))
+}
+
+/// Splits what is said of an account's last failure: the account's words, and what an operator can do.
+pub(crate) fn split_mend(said: &str) -> (&str, Option<&'static str>) {
+    let split = mends().find_map(|mend| Some((said.strip_suffix(mend)?.strip_suffix(": ")?, Some(mend))));
+    split.unwrap_or((said, None))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +85,13 @@ mod tests {
             let told = mend(&Failure::new(class, Phase::Connect, detail));
             assert!(told.contains(says), "{detail}: {told}");
         }
+    }
+
+    #[test]
+    fn what_is_said_is_split_into_the_accounts_words_and_the_mend() {
+        for mend in mends() {
+            assert_eq!(split_mend(&format!("401 \"no: key\": {mend}")), ("401 \"no: key\"", Some(mend)));
+        }
+        assert_eq!(split_mend("401 check its apiKey"), ("401 check its apiKey", None));
     }
 }

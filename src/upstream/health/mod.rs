@@ -15,8 +15,10 @@
 
 use std::sync::Arc;
 
-pub(crate) use self::mend::mend;
 pub(super) use self::mend::mend_of_class;
+#[cfg(test)]
+pub(crate) use self::mend::mends;
+pub(crate) use self::mend::{mend, split_mend};
 use self::model_backoff::ModelBackoffs;
 pub(super) use self::model_backoff::{ModelBackoff, ModelRoute};
 use self::rules::{KEY, KEY_REFUSED_MS, LIMIT, MODEL, MODEL_REFUSED_MS, SERVICE, UNPAID_MS};

@@ -104,24 +104,35 @@ fn each_filter_finds_its_own_and_all_must_hold() {
         }),
         0,
     );
+    log.keep(
+        record(|open| {
+            open.with(|record| record.key = None);
+            open.answered(StatusCode::TOO_MANY_REQUESTS);
+            let (code, reason) = ("key_rpm", "no more requests in this minute".to_owned());
+            open.ended(RequestEnd::Refused { code, cause: code, reason });
+        }),
+        0,
+    );
     let text = |text: &str| Some(text.to_owned());
     let none = RecentFilter::default;
     let id = log.kept[0].record.id.to_string();
     for (filter, found) in [
-        (none(), vec![4, 3, 2, 1]),
+        (none(), vec![5, 4, 3, 2, 1]),
         (RecentFilter { key: text("team"), ..none() }, vec![4, 3, 1]),
         (RecentFilter { key: text("tea"), ..none() }, vec![]),
         (RecentFilter { api: text("a"), ..none() }, vec![2, 1]),
         (RecentFilter { api: text("b"), ..none() }, vec![2]),
-        (RecentFilter { model: text("m"), ..none() }, vec![4, 3, 2, 1]),
+        (RecentFilter { model: text("m"), ..none() }, vec![5, 4, 3, 2, 1]),
         (RecentFilter { model: text("own"), ..none() }, vec![2, 1]),
-        (RecentFilter { app: text("curl"), ..none() }, vec![4, 3, 1]),
+        (RecentFilter { app: text("curl"), ..none() }, vec![5, 4, 3, 1]),
         (RecentFilter { status: Some(StatusLabel::ServerError), ..none() }, vec![2]),
         (RecentFilter { status: Some(StatusLabel::ClientLeft), ..none() }, vec![4]),
         (RecentFilter { class: Some(FailureClass::RateLimited), ..none() }, vec![2]),
+        (RecentFilter { refused: Some("key_rpm"), ..none() }, vec![5]),
+        (RecentFilter { refused: Some("key_tpm"), ..none() }, vec![]),
         (RecentFilter { id: text("chatcmpl"), ..none() }, vec![2]),
         (RecentFilter { id: text(&id[..12]), ..none() }, vec![1]),
-        (RecentFilter { failed: true, ..none() }, vec![3, 2]),
+        (RecentFilter { failed: true, ..none() }, vec![5, 3, 2]),
         (RecentFilter { failed: true, key: text("team"), ..none() }, vec![3]),
     ] {
         assert_eq!(numbers(&log, GetRecent { filter: filter.clone(), ..all() }), found, "{filter:?}");

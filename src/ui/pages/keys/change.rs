@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::limits::{self, NUMBERS};
 use super::secret::{NewSecret, with_secret};
 use crate::config::{ApiKey, ClientKey, ConfigEdit};
-use crate::ui::edit::{changed_fields, config_text, edit, entry_fields};
+use crate::ui::edit::{changed_fields, config_text, edit, entry_fields, with_changes};
 use crate::ui::forms::{ActionOutcome, SentForm};
 use crate::ui::view::key_page;
 
@@ -19,10 +19,10 @@ pub(in crate::ui) fn set(form: SentForm) -> LocalBoxFuture<'static, ActionOutcom
     async move {
         let mut fields = changed_fields(&form, entry_fields(&form, &NUMBERS, &["models", "apis"], &["expires"]));
         let entry = config_text(&form.worker).await.ok().and_then(|text| text.client_key(name_of(&form)));
-        let budgets = limits::changed_budgets(&form, &entry.unwrap_or_default());
+        let entry = entry.unwrap_or_default();
+        let budgets = limits::changed_budgets(&form, &entry);
         fields.extend(budgets.map(|budgets| ("budgets".to_owned(), budgets)));
-        let names = fields.keys().cloned().collect::<Vec<_>>().join(", ");
-        set_fields(&form, fields, "settings.saved").await.detailed(names)
+        with_changes(set_fields(&form, fields.clone(), "settings.saved").await, &entry, &fields)
     }
     .boxed_local()
 }

@@ -3,12 +3,12 @@
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use maud::{Markup, html};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::limits::{self, NUMBERS};
 use super::secret::{NewSecret, with_secret};
 use crate::config::{ApiKey, ClientKey, ConfigEdit};
-use crate::ui::edit::{FormsText, entry_fields, to_again, typed};
+use crate::ui::edit::{FormsText, entry_fields, to_again, typed, with_changes};
 use crate::ui::forms::{ActionOutcome, SentForm};
 use crate::ui::view::View;
 
@@ -69,13 +69,13 @@ pub(in crate::ui) fn make(form: SentForm) -> LocalBoxFuture<'static, ActionOutco
             return ActionOutcome::bad(format!("make a key {name:?}"), text, to_again(&form, "/ui/keys") + "#make");
         }
         // The name first, then the digest, as `keys new` writes an entry.
-        let mut whole = serde_json::Map::new();
+        let mut whole = Map::new();
         whole.extend(entry.remove_entry("name"));
         whole.insert("key".to_owned(), json!(ClientKey::digest_of(&key)));
-        whole.extend(entry);
+        whole.extend(entry.clone());
         let by_hand = Value::Object(whole);
         let new = NewSecret { key, change: ConfigEdit::PutKey(by_hand.clone()), by_hand };
-        with_secret(&form, new, ("/ui/keys", "keys.made")).await
+        with_changes(with_secret(&form, new, ("/ui/keys", "keys.made")).await, &Map::new(), &entry)
     }
     .boxed_local()
 }
