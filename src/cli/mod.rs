@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use futures_util::future::LocalBoxFuture;
 
 use self::logging::LogFilter;
 use self::terminal::one_line;
@@ -268,6 +269,11 @@ pub fn run() -> ExitCode {
 }
 
 /// Says why a command failed.
+/// Runs a command's work on a runtime of the command's own. Boxed: the runtime's code is in the program once for each type.
+fn block_on(work: LocalBoxFuture<'_, Result<(), CliError>>) -> Result<(), CliError> {
+    actix_web::rt::System::new().block_on(work)
+}
+
 fn failed(error: &CliError) -> ExitCode {
     let text = error.to_string();
     // A name, or what an upstream said, paints nothing.

@@ -5,14 +5,15 @@
 //! 3. A model of the file that the list lacks is named. That is no failure: some lists are not complete.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::Write;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use tokio::time::timeout;
 
-use super::{CliError, nearest_name};
+use super::{CliError, block_on, nearest_name};
 use crate::config::{ApiConfig, ApiKey, Config, PresetUse};
 use crate::proxy::ClientCache;
 use crate::proxy::model_list::{self, ModelListReply};
@@ -46,12 +47,15 @@ pub(super) fn ask_all(out: &mut impl Write, config: &Config) -> Result<(), CliEr
     let clients = &clients;
     let asked =
         stream::iter(enabled()).map(|api| async move { (api, judge(clients, config, api).await) }).buffered(AT_ONCE);
-    let printing = asked.map(|(api, AccountVerdict { can_serve, text })| {
-        failed += usize::from(!can_serve);
-        writeln!(out, "  {} {text}", api.id)
-    });
-    let printed: Vec<io::Result<()>> = actix_web::rt::System::new().block_on(printing.collect());
-    printed.into_iter().collect::<io::Result<()>>()?;
+    let mut asked = pin!(asked);
+    let printing = async {
+        while let Some((api, AccountVerdict { can_serve, text })) = asked.next().await {
+            failed += usize::from(!can_serve);
+            writeln!(out, "  {} {text}", api.id)?;
+        }
+        Ok(())
+    };
+    block_on(printing.boxed_local())?;
     for api in config.apis.iter().filter(|api| !api.enabled) {
         writeln!(out, "  {} is disabled, and was not asked", api.id)?;
     }

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use futures_util::FutureExt;
 
-use super::{CliError, ConfigArgs, describe, environment, logging};
+use super::{CliError, ConfigArgs, block_on, describe, environment, logging};
 use crate::app::{App, Data, keep_files_private};
 use crate::config::{Config, ConfigSource, load};
 
@@ -27,12 +28,8 @@ pub(super) fn serve(args: ServeArgs) -> Result<(), CliError> {
     let source = args.config.source()?;
     let config = load(&source)?;
     let log_format = logging::format()?;
-    actix_web::rt::System::new().block_on(run(
-        source,
-        config,
-        &Data { folder: args.data, fresh: args.fresh, log_format },
-        async |_| Ok(()),
-    ))
+    let data = Data { folder: args.data, fresh: args.fresh, log_format };
+    block_on(run(source, config, &data, async |_| Ok(())).boxed_local())
 }
 
 /// Serves until the order to stop. `then` is called after the banner, once the server listens.

@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 
 use clap::Args;
+use futures_util::FutureExt;
 use tokio::time::timeout;
 
 use super::online::what_to_do;
-use super::{CliError, ConfigArgs, nearest_name};
+use super::{CliError, ConfigArgs, block_on, nearest_name};
 use crate::config::{ApiConfig, Config, load};
 use crate::proxy::ClientCache;
 use crate::proxy::model_list::{self, ModelListReply};
@@ -44,13 +45,14 @@ pub(super) fn trial(args: TrialArgs) -> Result<(), CliError> {
     })?;
     let endpoint = Endpoint::new(api);
     let clients = ClientCache::default();
-    actix_web::rt::System::new().block_on(async {
+    let asking = async {
         let model = match model {
             Some(model) => endpoint.upstream_model(&model).map_or(model, |own| own.to_string()),
             None => any_model(&clients, api, &endpoint).await?,
         };
         run(&clients, AccountTrial { endpoint: &endpoint, format, model: &model }).await
-    })
+    };
+    block_on(asking.boxed_local())
 }
 
 async fn run(clients: &ClientCache, trial: AccountTrial<'_>) -> Result<(), CliError> {

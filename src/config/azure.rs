@@ -8,7 +8,7 @@ use crate::types::WireFormat;
 /// What follows the date of a version that is not final.
 const PREVIEW: &str = "-preview";
 
-/// Returns whether this is a date that Azure may have published: `2024-10-21`, `2025-04-01-preview`.
+/// Returns whether a text is a version that Azure may have published: `2024-10-21`, `2025-04-01-preview`.
 pub(super) fn is_version(typed: &str) -> bool {
     let date = typed.strip_suffix(PREVIEW).unwrap_or(typed);
     let mut parts = date.split('-');
@@ -23,8 +23,8 @@ pub(super) fn is_version(typed: &str) -> bool {
     is_date && parts.next().is_none()
 }
 
-/// Returns the URL in front of `deployments/` and of every other path: ends in `/openai/`, unless a `#` at the end says
-/// that the path is meant as typed.
+/// Returns the URL in front of `deployments/` and of every other path. The URL ends in `/openai/`, unless a `#` at the end of
+/// the typed URL says that the path is meant as typed.
 ///
 /// # Errors
 /// With the mistake and the mend, and never with the text itself.

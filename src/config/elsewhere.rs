@@ -12,8 +12,8 @@ use super::reading::{CONFIGURATION, ConfigError, document, read_text};
 use super::source::{ConfigSource, folder_of};
 use super::variables::{expand, variable};
 
-/// Checks a text as [`super::load()`] would. A value that stands in for a variable that is not set here is not judged; the same for
-/// a key file that can't be read here. Returns the configuration, if all of it can be judged.
+/// Checks a text as [`super::load()`] would. Values of variables that are not set here, and of key files that can't be read here, are
+/// not judged. Returns the configuration, if every value can be judged.
 ///
 /// # Errors
 /// With all problems at once, each with its place; never with a value of the file.
@@ -25,7 +25,7 @@ pub(crate) fn check_for_server(text: &str, source: &ConfigSource) -> Result<Opti
     let folder = folder_of(&source.path);
     let read = |name: &str| {
         let text = read_text(&folder.join(Path::new(name)));
-        // Prices are no secret: the file is here, too.
+        // Prices are no secret, so the file of prices is here, too.
         if prices.as_deref() == Some(name) { text } else { text.or_else(|_| Ok(stand_in(name))) }
     };
     let lookup = |name: &str| variable(name).or_else(|| Some(stand_in(name)));
@@ -64,14 +64,14 @@ fn fill(value: &mut Value, at: &str, places: &mut Vec<String>) {
     }
 }
 
-/// Returns a text of its own for each name, which may be a key or a part of a host.
+/// Returns a text for a name, another one for each name. The text may stand for a key or a part of a host.
 fn stand_in(name: &str) -> String {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
     format!("not-set-here-{:016x}", hasher.finish())
 }
 
-/// Takes the problems out that are about a stand-in; `None` if there is no other.
+/// Removes the problems that are about a stand-in. `None`: no other problem is left.
 fn without_places(error: ConfigError, places: &[String]) -> Option<ConfigError> {
     match error {
         ConfigError::Invalid { path, mut problems } => {

@@ -60,7 +60,7 @@ use self::openai::OpenAi;
 use crate::config::ApiKey;
 use crate::types::{Failure, Now, ObjectKey, Usage, WireFormat};
 
-/// What the bytes of one API mean. One static value for each wire format; each route of the table names its own.
+/// What the bytes of one API mean. One static value for each wire format; each route of the table names one of the dialects.
 pub(crate) trait Dialect: Debug + Sync {
     /// Returns the dialect's name for people.
     #[cfg_attr(not(test), expect(dead_code, reason = "docs/api.md is made by a test"))]
@@ -81,7 +81,7 @@ pub(crate) trait Dialect: Debug + Sync {
     /// Returns a whole answer as a stream of events, if the answer has such a form.
     fn as_events(&self, answer: WholeAnswer<'_>, with_usage: bool) -> Option<Bytes>;
 
-    /// Returns a whole stream of events as one object, if the events tell one.
+    /// Returns a whole stream of events as one object, if the events make up an object.
     fn as_object(&self, stream: WholeAnswer<'_>) -> Option<Bytes>;
 
     /// Returns the body of a 429 with the code by which clients stop and do not sleep. `None`: the body stays as it is.
@@ -105,7 +105,7 @@ pub(crate) trait Dialect: Debug + Sync {
         Vec::new()
     }
 
-    /// Returns an answer about objects in which addresses of the account are the pool's. `None`: there are none.
+    /// Returns an answer about objects in which addresses of the account are the pool's. `None`: the answer has no such address.
     fn at_base(&self, _answer: &[u8], _base: &str) -> Option<Bytes> {
         None
     }
@@ -139,7 +139,7 @@ pub(crate) struct NamingFields<'a> {
 pub(crate) struct NamedObjects {
     /// All objects.
     pub(crate) objects: Vec<ObjectKey>,
-    /// The first so many must live on one account. The others are pieces of an earlier answer, and may have other homes.
+    /// The first so many must live on one account. The other objects are pieces of an earlier answer, and may have other homes.
     pub(crate) firm: usize,
 }
 

@@ -17,7 +17,8 @@ use crate::upstream::UpstreamActor;
 #[rtype(result = "()")]
 pub(super) struct RoutingChanged(pub(super) Arc<RoutingSnapshot>);
 
-/// Send the routing now, and at each change. Sent by each scheduler at its start; a lost one leaves all to the supervisor.
+/// Send the routing now, and at each change. Sent by each scheduler at its start; without it every
+/// selection is left to the supervisor.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct SubscribeRouting(pub(super) Recipient<RoutingChanged>);
@@ -46,15 +47,17 @@ impl RoutingSnapshot {
         }
     }
 
-    /// Returns the slots of the upstreams that are closed to the client's key. `open`: the ids of the open ones, if not all are.
+    /// Returns the slots of the upstreams that are closed to the client's key. `open`: the ids of the open upstreams. `None`: all are
+    /// open.
     pub(super) fn closed_to(&self, open: Option<&Arc<NameList>>) -> Vec<usize> {
         let Some(open) = open else { return Vec::new() };
         let members = self.members.iter().enumerate();
         members.filter(|(_, member)| !open.has(member.api.as_str())).map(|(slot, _)| slot).collect()
     }
 
-    /// Returns the slots that are passed over for a request, unless an object lives there: of the upstreams that refuse a parameter, and,
-    /// for a request without a model, of those without a model that the path is for, as long as another one is allowed.
+    /// Returns the slots that are passed over for a request, unless an object lives there: the slots of upstreams that refuse a parameter.
+    /// For a request without a model they are the slots of upstreams without a model that the path is for, as long as another
+    /// upstream is allowed.
     pub(super) fn unfit(
         &self,
         tiers: &WeightedTiers,

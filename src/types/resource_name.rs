@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-/// In front of a model's name, unless the name has a collection of its own.
+/// The collection of a model whose name has none.
 const COLLECTION: &str = "models/";
 
-/// A collection that a name may begin with.
+/// Another collection, with which a name may begin.
 const TUNED: &str = "tunedModels/";
 
 /// Returns a model's name with the collection in front.

@@ -6,10 +6,11 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use clap::Args;
+use futures_util::FutureExt;
 use serde_json::json;
 
 use super::temporary_folder::TemporaryFolder;
-use super::{CliError, logging, serve};
+use super::{CliError, block_on, logging, serve};
 use crate::app::Data;
 use crate::config::{ApiKey, ConfigSource, Overrides, load};
 
@@ -28,7 +29,7 @@ pub(super) struct DemoArgs {
 
 pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
     let folder = TemporaryFolder::create("demo")?;
-    actix_web::rt::System::new().block_on(async {
+    let serving = async {
         // Beside the pool's port, so that the documents can name an upstream's.
         let beside = |nth: u16| if args.port == 0 { 0 } else { args.port.saturating_add(nth) };
         let steady = upstream::start(upstream::Temper::Steady, beside(1))?;
@@ -45,7 +46,8 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), CliError> {
             hint(port, moody, &link)
         })
         .await
-    })
+    };
+    block_on(serving.boxed_local())
 }
 
 fn configuration(steady: u16, moody: u16) -> String {

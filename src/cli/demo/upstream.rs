@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use crate::mailbox::spawn;
 use crate::types::Now;
 
 pub(super) const CHAT_MODEL: &str = "demo-chat";
@@ -52,8 +53,11 @@ pub(super) fn start(temper: Temper, port: u16) -> io::Result<u16> {
     };
     let server = HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run();
     let handle = server.handle();
-    actix::spawn(server);
-    actix::spawn(async move {
+    spawn(async move {
+        // The server ends with the process, or as below.
+        let _ = server.await;
+    });
+    spawn(async move {
         dying.death.notified().await;
         handle.stop(false).await;
     });

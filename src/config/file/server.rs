@@ -21,16 +21,16 @@ pub struct ServerFile {
     /// More keys for clients.
     #[schemars(length(min = 1))]
     pub api_keys: Option<Vec<String>>,
-    /// The keys of people who operate the pool: they read its state and reset statistics, and call no models. Each is a text, a
+    /// The keys of people who operate the pool: operators read the pool's state and reset statistics, and call no models. Each is a text, a
     /// digest, or `{"name": "ops", "key": …}`. With one of these or of `viewerKeys`, clients' keys read nothing of the state.
     #[schemars(length(min = 1))]
     pub admin_keys: Option<Vec<OperatorKeyFile>>,
-    /// Keys that read the state, and no more.
+    /// Keys of people who read the state, and do no more.
     #[schemars(length(min = 1))]
     pub viewer_keys: Option<Vec<OperatorKeyFile>>,
     /// Whether the pool may listen beyond this machine without any client's key. Default: false.
     pub open: Option<bool>,
-    /// An address of its own for the dashboard, which is then at no other. A change needs a restart.
+    /// An address for the dashboard alone. The pool's other addresses have no dashboard then. A change needs a restart.
     pub admin: Option<AdminFile>,
     /// The names under which the dashboard is opened, beside `localhost` and addresses: those of a proxy in front, or of this
     /// machine. A page of somebody else whose name points here (DNS rebinding) is refused. Default: none.

@@ -17,7 +17,7 @@ use crate::types::{KeyName, NameList, NamePattern, Now};
 const ADMIN: &str = "admin";
 const VIEWER: &str = "viewer";
 
-/// Stands for several keys in usage and metrics.
+/// The name that stands for several keys in usage and metrics.
 const OTHER: &str = "other";
 
 /// The longest name of a key, in characters.
@@ -131,7 +131,7 @@ impl Validator<'_> {
         }
     }
 
-    /// Compares the names with what there is, as far as the file says.
+    /// Compares the names in `models` and `apis` of a key with the models and APIs of the file.
     fn doubt_served(&mut self, at: &str, entry: &KeyFile, served: &Served<'_>) {
         // An API with a mistake is missing.
         if !self.problems.is_empty() {
@@ -156,7 +156,7 @@ impl Validator<'_> {
     }
 
     /// Checks that no two keys have one name, of clients or of operators: logs and counts could not tell them apart. Operators' keys
-    /// without a name share the one of their list.
+    /// without a name share the name of their list.
     pub(in crate::config) fn distinct_names(&mut self, server: &ServerFile, entries: &[(usize, KeyFile)]) {
         let lists =
             [("server.adminKeys", ADMIN, &server.admin_keys), ("server.viewerKeys", VIEWER, &server.viewer_keys)];
@@ -205,7 +205,7 @@ impl Validator<'_> {
         keys
     }
 
-    /// Checks that no secret belongs to two names: a request could not be told from the other's.
+    /// Checks that no secret belongs to two names: nobody could tell whose a request with the secret is.
     pub(in crate::config) fn distinct_secrets(&mut self, keys: &[Arc<KeyConfig>], access: &Access) {
         let clients = keys.iter().flat_map(|key| key.secrets.iter().map(move |secret| (key.name.as_str(), secret)));
         let operators = [("server.adminKeys", &access.admins), ("server.viewerKeys", &access.viewers)];

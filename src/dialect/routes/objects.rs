@@ -1,7 +1,7 @@
 //! The rows about objects that live on an account: files, batches, responses, threads and so on.
 //!
-//! Here are those of OpenAI's format. [`agents`] has the rows of OpenAI's agents, [`realtime`] those of realtime,
-//! [`anthropic`] those of Anthropic's format.
+//! This file has the rows of OpenAI's format. [`agents`] has the rows of OpenAI's agents, [`realtime`] the rows of realtime,
+//! [`anthropic`] the rows of Anthropic's format.
 //!
 //! 1. A row is free, unless it runs a model: a request about an object counts against no limit.
 //! 2. A request with an id, in the path, the query or the body, goes to the account that made the object.
@@ -25,7 +25,7 @@ pub(super) use self::realtime::REALTIME_ROUTES;
 /// The models behind a video without a model.
 const VIDEO_MODELS: &[&str] = &["sora"];
 
-/// The rows about objects of OpenAI's format, except those of agents and realtime.
+/// The rows about objects of OpenAI's format, except the rows of agents and realtime.
 pub(super) static OBJECT_ROUTES: &[Route] = &[
     runs(named_by(&RESPONSES_IDS, route("responses/compact", ReplyKind::Responses))),
     Route { model: ModelPlace::BodyOrNowhere, ..post("responses/input_tokens") },
@@ -173,50 +173,50 @@ const fn unread(verb: Verb) -> Route {
     blind(Route { id: RouteId::new("*").by(verb), model, ..content("") })
 }
 
-/// A question.
+/// Returns the row of a question.
 const fn get(path: &'static str) -> Route {
     let id = RouteId::new(path).by(Verb::Get).free();
     Route { id, model: ModelPlace::Nowhere, ..route("", ReplyKind::Object) }
 }
 
-/// A question for bytes.
+/// Returns the row of a question for bytes.
 const fn content(path: &'static str) -> Route {
     Route { reply: ReplyKind::File, ..get(path) }
 }
 
-/// A question for the objects of all accounts.
+/// Returns the row of a question for the objects of all accounts.
 const fn list(path: &'static str, order: ListOrder) -> Route {
     Route { objects: ObjectRules { list: Some(order), ..ObjectRules::NONE }, ..get(path) }
 }
 
-/// What makes or changes an object.
+/// Returns the row of a request that makes or changes an object.
 const fn post(path: &'static str) -> Route {
     let objects = ObjectRules { names: Naming::Anywhere, makes: true, ..ObjectRules::NONE };
     Route { id: RouteId::new(path).free(), objects, ..get("") }
 }
 
-/// What runs an assistant: the model stands in the body, or with the assistant.
+/// Returns the row of a request that runs an assistant: the model stands in the body, or with the assistant.
 const fn run(path: &'static str) -> Route {
     blind(runs(Route { model: ModelPlace::BodyOrNowhere, ..post(path) }))
 }
 
-/// What removes the object of the last id.
+/// Returns the row of a request that removes the object of the last id.
 const fn delete(path: &'static str) -> Route {
     let objects = ObjectRules { forgets: true, ..ObjectRules::NONE };
     Route { id: RouteId::new(path).by(Verb::Delete).free(), objects, ..get("") }
 }
 
-/// What removes an object from another one, and leaves the object.
+/// Returns the row of a request that removes an object from another object, and leaves the object.
 const fn detach(path: &'static str) -> Route {
     Route { objects: ObjectRules::NONE, ..delete(path) }
 }
 
-/// The same row as one that runs a model, and so counts.
+/// Returns the row for requests that run a model, and so count.
 const fn runs(row: Route) -> Route {
     Route { id: row.id.counted(), ..row }
 }
 
-/// The same row as one that runs a model whose name the pool can't see, now or later.
+/// Returns the row for requests that run a model whose name the pool can't see, now or later.
 const fn blind(row: Route) -> Route {
     Route { objects: ObjectRules { is_blind: true, ..row.objects }, ..row }
 }

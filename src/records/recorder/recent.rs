@@ -1,9 +1,9 @@
 //! The last requests, for people who look at what just happened.
 //!
 //! 1. The last [`KEPT_REQUESTS`] records are kept, each with a running number and the time of its end. Only requests for models
-//!    are: what needs no key (wrong paths, wrong keys) and those that watch would push all others out. The log has these.
+//!    are kept: requests without a key (wrong paths, wrong keys), and of programs that watch, would push all others out. The log has all.
 //! 2. A kept record has a bound, see [`RequestRecord::bounded`]: together at most some 40 MB, of usual requests 1 MB.
-//! 3. A record moves in as it is. Copies are made only of what somebody asks for.
+//! 3. A record is kept as it comes. Copies are made only of the records that a page asks for.
 
 use std::collections::VecDeque;
 
@@ -23,9 +23,9 @@ pub const KEPT_REQUESTS: usize = 1_000;
 #[derive(Debug, Default, Message)]
 #[rtype(result = "Box<RecentRequests>")]
 pub struct GetRecent {
-    /// Only requests with a larger number. A number that this process has not given yet is one of a process before: all are new.
+    /// Only requests with a larger number. A number that this process has not given yet is of a process before, and all requests are new.
     pub after: Option<u64>,
-    /// Only these.
+    /// Which requests.
     pub filter: RecentFilter,
     /// At most so many, and at most [`KEPT_REQUESTS`].
     pub most: usize,
@@ -36,7 +36,7 @@ pub struct GetRecent {
 #[rtype(result = "Option<Box<RecentRequest>>")]
 pub struct FindRecent(pub String);
 
-/// Which requests are asked for: those that have everything of this.
+/// Which requests are asked for. A request must fit every field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecentFilter {
     /// The name of the client's key.
@@ -62,11 +62,11 @@ pub struct RecentFilter {
 /// The last requests that were asked for.
 #[derive(Debug, Clone, Default)]
 pub struct RecentRequests {
-    /// The number of the last request that is kept: what to ask for next is after this one.
+    /// The number of the last request that is kept, for the next question.
     pub last: u64,
     /// The newest first.
     pub requests: Vec<RecentRequest>,
-    /// There are more of them, older than these.
+    /// Older requests fit, too.
     pub has_more: bool,
 }
 

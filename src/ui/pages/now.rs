@@ -103,7 +103,7 @@ impl NowFacts {
                     @if let Some(frees) = line.frees_at() { " · " (view.t("limit.frees_at")) " " (time(frees)) }
                 }
             }
-            // These may wait for somebody; a limit heals itself.
+            // Resting accounts may wait for a person; a limit frees by itself.
             (self.named("resting", "now.resting", view))
             (self.named("full", "now.spent", view))
         }

@@ -1,7 +1,7 @@
 //! The rows of Anthropic's objects: batches, files, and the managed agents with what agents are given.
 //!
-//! A session, its events and a dream run a model, and so does a deployment that is run. A `model` may be an object
-//! there, which the pool does not read.
+//! A session, its events and a dream run a model, and so does a run of a deployment. The `model` of
+//! these requests may be an object, and the pool does not read such an object.
 
 use super::{ListOrder, Route, blind, content, delete, detach, get, in_forms, list, post, runs};
 use crate::dialect::anthropic::Anthropic;
@@ -131,7 +131,7 @@ pub(in crate::dialect::routes) static ANTHROPIC_ROUTES: &[Route] = &[
     claude(post("vaults/{id}/credentials/{id}/mcp_oauth_validate")),
 ];
 
-/// The same row in Anthropic's format.
+/// Returns a row in Anthropic's format.
 const fn claude(row: Route) -> Route {
     Route { id: RouteId::anthropic(row.id.path()).by(row.id.verb()).free(), dialect: &Anthropic, ..row }
 }

@@ -1,4 +1,4 @@
-//! One key: what is used of it, and what an admin may change.
+//! One key: what is used of its limits, and what an admin may change.
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -115,7 +115,7 @@ impl OneKeyFacts {
     }
 }
 
-/// Makes an input with what is written. Not of the kind `number`: a browser would empty what is a variable.
+/// Makes an input with what is written. The input is not of the kind `number`: a browser would show no variable there.
 fn input(entry: &Map<String, Value>, (name, label): (&str, &str), view: &View) -> Markup {
     let holds = written(entry.get(name));
     let is_number = NUMBERS.contains(&name);
