@@ -6,13 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::body::{None as NoBody, SizedStream};
 use actix_http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_http::uri::Authority;
-use actix_http::{HttpMessage, Method, Payload, StatusCode, Uri};
+use actix_http::{Method, Payload, RequestHead, ResponseHead, StatusCode, Uri};
 use actix_tls::connect::ResolverService;
 use awc::error::SendRequestError;
-use awc::{Client, ClientRequest, ClientResponse};
+use awc::{Client, ClientRequest};
 use bytes::Bytes;
 use clock::{Now, SentAt};
 use futures_util::Stream;
@@ -20,19 +19,16 @@ use futures_util::Stream;
 use super::connector::Connector;
 use super::dial::parsed;
 use super::error::SendError;
+use super::h1::{Http1, KEEP_ALIVE};
 use super::h2;
 use super::proxy::Proxy;
 use super::trace::ExchangeTrace;
 
-/// How long an idle connection is kept: less than by upstreams (uvicorn: 5 s), so few are found stale.
-const KEEP_ALIVE: Duration = Duration::from_secs(4);
-
 /// How many paths are kept parsed. Most routes have a fixed path; further paths are parsed for each request.
 const MAX_KEPT_PATHS: usize = 32;
 
-/// The host in awc's URIs. awc keys its pool by the host and hashes it twice for each request, slowly. A client has a single
-/// upstream, and the connector knows where that is: so the shortest name serves best.
-const POOL_KEY: &str = "u";
+/// A host for where none is known. (The connector knows where the upstream is.)
+const NO_HOST: &str = "u";
 
 /// An upstream, as the transport needs to know it.
 #[derive(Debug)]
@@ -61,7 +57,9 @@ pub struct UpstreamClient {
     used_at: Cell<u64>,
     /// Was a kept connection stale?
     stale: Cell<bool>,
+    /// Builds requests.
     client: Client,
+    http1: Http1,
     /// Where HTTP/2 may be spoken.
     http2: Option<h2::ConnectionPool>,
     /// The parsed URIs of known paths.
@@ -101,10 +99,10 @@ pub struct IncomingResponse {
     pub body: Payload,
 }
 
-/// The head of a response. awc's own for HTTP/1.1, so the headers are not copied.
+/// The head of a response, as the codec of its version read it.
 pub enum IncomingHead {
-    /// From awc.
-    Http1(ClientResponse),
+    /// From actix-http.
+    Http1(ResponseHead),
     /// From h2.
     Http2(StatusCode, HeaderMap),
 }
@@ -113,7 +111,7 @@ impl IncomingHead {
     /// Returns the status.
     pub fn status(&self) -> StatusCode {
         match self {
-            IncomingHead::Http1(response) => response.status(),
+            IncomingHead::Http1(head) => head.status,
             IncomingHead::Http2(status, _) => *status,
         }
     }
@@ -121,7 +119,7 @@ impl IncomingHead {
     /// Returns the headers.
     pub fn headers(&self) -> &HeaderMap {
         match self {
-            IncomingHead::Http1(response) => response.headers(),
+            IncomingHead::Http1(head) => head.headers(),
             IncomingHead::Http2(_, headers) => headers,
         }
     }
@@ -136,29 +134,16 @@ impl UpstreamClient {
         let base = parsed(&target.base);
         let host = named_host(&base, target.tls);
         let connector = Connector::to(&target, resolver);
-        let pool = awc::Connector::new()
-            .connector(connector.clone())
-            .timeout(target.connect_timeout)
-            .conn_keep_alive(KEEP_ALIVE)
-            // Streams are long: a bound here would let requests wait in silence.
-            .limit(0);
-        let client = Client::builder()
-            .connector(pool)
-            // The deadlines are the caller's own.
-            .disable_timeout()
-            // A redirect would carry the body, and headers, to a host outside the configuration.
-            .disable_redirects()
-            .no_default_headers()
-            .finish();
         UpstreamClient {
             host: HeaderValue::from_str(host.as_str()).ok(),
+            http1: Http1::new(connector.clone(), target.connect_timeout),
             http2: (target.tls && target.http2)
                 .then(|| h2::ConnectionPool::new(connector, host, target.connect_timeout)),
             base_path: base.path().to_owned(),
             target,
             used_at: Cell::new(0),
             stale: Cell::new(false),
-            client,
+            client: Client::builder().no_default_headers().finish(),
             uris: RefCell::default(),
         }
     }
@@ -219,7 +204,7 @@ impl UpstreamClient {
     }
 
     fn parsed_uri(&self, path: &str) -> Uri {
-        parsed(&format!("http://{POOL_KEY}{}{path}", self.base_path))
+        parsed(&format!("http://{NO_HOST}{}{path}", self.base_path))
     }
 
     /// Sends a request with a body, and waits for the head of the response. Records in `sent_at`
@@ -250,31 +235,25 @@ impl UpstreamClient {
 
     async fn exchange(
         &self,
-        request: ClientRequest,
+        mut request: ClientRequest,
         body: OutgoingBody,
         trace: &ExchangeTrace,
     ) -> Result<IncomingResponse, SendError> {
-        let sending = match body {
-            OutgoingBody::Bytes(body) => {
-                if let Some(http2) = &self.http2
-                    && let Some(response) = http2.send(&request, &body, trace).await
-                {
-                    return response;
-                }
-                // Where a body is usual, its length is told even if there is none: some servers refuse a request without.
-                let has_length = matches!(*request.get_method(), Method::POST | Method::PUT | Method::PATCH);
-                if body.is_empty() && !has_length { request.send_body(NoBody::new()) } else { request.send_body(body) }
-            }
-            OutgoingBody::Stream(length, pieces) => request.send_body(SizedStream::new(length, pieces)),
-        };
-        let mut response = trace.run(sending).await.map_err(|error| {
+        if let (OutgoingBody::Bytes(body), Some(http2)) = (&body, &self.http2)
+            && let Some(response) = http2.send(&request, body, trace).await
+        {
+            return response;
+        }
+        let mut head = RequestHead::default();
+        head.method = request.get_method().clone();
+        head.uri = request.get_uri().clone();
+        head.headers = std::mem::take(request.headers_mut());
+        self.http1.send(head, body, trace).await.map_err(|error| {
             if let (SendRequestError::Connect(_), Some(http2)) = (&error, &self.http2) {
                 http2.forget_protocol();
             }
             SendError::of_exchange(&error, trace)
-        })?;
-        let body = response.take_payload();
-        Ok(IncomingResponse { head: IncomingHead::Http1(response), body })
+        })
     }
 }
 
@@ -282,7 +261,7 @@ impl UpstreamClient {
 pub(crate) fn named_host(base: &Uri, tls: bool) -> Authority {
     let authority = base.authority().map_or("", |authority| authority.as_str());
     let named = authority.strip_suffix(if tls { ":443" } else { ":80" }).unwrap_or(authority);
-    Authority::try_from(named).unwrap_or_else(|_| Authority::from_static(POOL_KEY))
+    Authority::try_from(named).unwrap_or_else(|_| Authority::from_static(NO_HOST))
 }
 
 #[cfg(test)]

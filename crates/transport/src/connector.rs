@@ -1,20 +1,15 @@
-//! Makes connections: reaches the upstream, straight or through a proxy, and lays TLS. awc's pool calls the connector as a service, and
-//! HTTP/2's pool calls [`Connector::connect`].
+//! Makes connections: reaches the upstream, straight or through a proxy, and lays TLS.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix_service::Service;
-use actix_tls::connect::{ConnectError, ConnectInfo, Connection, ResolverService};
-use awc::http::Uri;
-use futures_util::future::LocalBoxFuture;
+use actix_tls::connect::{ConnectError, ResolverService};
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use super::client::Target;
 use super::dial::{Dialer, parsed};
-use super::h1::UpstreamIo;
 use super::proxy::ProxyDialer;
 use super::stream::Stream;
 use super::tls::{Alpn, client_config, server_name};
@@ -69,28 +64,16 @@ impl Connector {
         *self.unclaimed.borrow_mut() = Some((stream, Instant::now()));
     }
 
+    /// Makes a connection of HTTP/1.1, or returns the unclaimed one.
+    pub(crate) async fn connect_http1(&self) -> Result<Stream, ConnectError> {
+        match self.take_unclaimed() {
+            Some(stream) => Ok(stream),
+            None => Ok(self.connect(Alpn::Http1).await?.0),
+        }
+    }
+
     fn take_unclaimed(&self) -> Option<Stream> {
         let (stream, since) = self.unclaimed.take()?;
         (since.elapsed() < UNCLAIMED_TIMEOUT).then_some(stream)
-    }
-}
-
-impl Service<ConnectInfo<Uri>> for Connector {
-    type Response = Connection<Uri, UpstreamIo>;
-    type Error = ConnectError;
-    type Future = LocalBoxFuture<'static, Result<Self::Response, ConnectError>>;
-
-    actix_service::always_ready!();
-
-    /// (A request's own URI has no host: see [`super::client`].)
-    fn call(&self, request: ConnectInfo<Uri>) -> Self::Future {
-        let connector = self.clone();
-        Box::pin(async move {
-            let stream = match connector.take_unclaimed() {
-                Some(stream) => stream,
-                None => connector.connect(Alpn::Http1).await?.0,
-            };
-            Ok(Connection::new(request.request().clone(), UpstreamIo::new(stream)))
-        })
     }
 }

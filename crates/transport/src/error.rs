@@ -139,14 +139,18 @@ impl SendError {
 }
 
 impl From<TcpError> for SendError {
-    /// (awc's own conversion panics on a variant.)
     fn from(error: TcpError) -> Self {
-        SendError::of_connect(&match error {
-            TcpError::Resolver(why) => ConnectError::Resolver(why),
-            TcpError::NoRecords => ConnectError::NoRecords,
-            TcpError::InvalidInput | TcpError::Unresolved => ConnectError::Unresolved,
-            TcpError::Io(error) => ConnectError::Io(error),
-        })
+        SendError::of_connect(&connect_error(error))
+    }
+}
+
+/// Returns awc's error for why no connection could be made. (awc's own conversion panics on a variant.)
+pub(crate) fn connect_error(error: TcpError) -> ConnectError {
+    match error {
+        TcpError::Resolver(why) => ConnectError::Resolver(why),
+        TcpError::NoRecords => ConnectError::NoRecords,
+        TcpError::InvalidInput | TcpError::Unresolved => ConnectError::Unresolved,
+        TcpError::Io(error) => ConnectError::Io(error),
     }
 }
 

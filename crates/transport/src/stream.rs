@@ -64,6 +64,11 @@ impl Stream {
         }
     }
 
+    /// Returns whether the bytes are the socket's own, without TLS.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, Stream::Plain(_))
+    }
+
     pub(crate) fn socket(&self) -> Option<&TcpStream> {
         match self {
             Stream::Plain(socket) => Some(socket),

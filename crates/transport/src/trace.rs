@@ -1,7 +1,4 @@
 //! What one exchange learned of its connection: when the request was written, and whether the connection was stale.
-//!
-//! awc says neither. The I/O type below awc knows both, and awc polls the I/O in the exchange's own task. So a task-local
-//! value leads from the I/O to the exchange.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -9,11 +6,6 @@ use std::rc::Rc;
 use clock::{Now, SendProgress, SentAt};
 
 use super::error::ConnectionLost;
-
-tokio::task_local! {
-    /// The exchange whose task is being polled.
-    static CURRENT: ExchangeTrace;
-}
 
 /// The record of one exchange, shared by clones.
 #[derive(Debug, Clone)]
@@ -28,8 +20,6 @@ struct TraceFlags {
     reused: Cell<bool>,
     /// Has a byte of a response come, or a frame about this request?
     answered: Cell<bool>,
-    /// Was the connection not idle? Then nothing was written.
-    connection_busy: Cell<bool>,
     connection_lost: Cell<Option<ConnectionLost>>,
     /// Did the upstream refuse the request before any work?
     refused: Cell<bool>,
@@ -43,19 +33,13 @@ impl ExchangeTrace {
         ExchangeTrace { sent_at, flags: Rc::default() }
     }
 
-    /// Runs an exchange. All I/O below reports to this record.
-    pub(crate) async fn run<F: Future>(&self, exchange: F) -> F::Output {
-        CURRENT.scope(self.clone(), exchange).await
-    }
-
-    /// Returns whether the request most likely never reached the upstream's program. Three cases:
+    /// Returns whether the request most likely never reached the upstream's program. Two cases:
     /// - the connection had served another request and ended without a byte of a response: the upstream had closed it;
-    /// - the connection was not idle, so nothing was written;
     /// - the upstream refused the request before any work.
     pub(crate) fn was_stale(&self) -> bool {
         let answered = self.flags.answered.get();
         let closed = self.flags.reused.get() && self.sent_at.read() != SendProgress::NotStarted;
-        self.flags.connection_busy.get() || !answered && (closed || self.was_refused())
+        !answered && (closed || self.was_refused())
     }
 
     /// Returns whether the upstream refused the request before any work. Other connections may be sound.
@@ -93,7 +77,7 @@ impl ExchangeTrace {
         self.sent_at.begin(now)
     }
 
-    /// Records a read by awc: awc reads only after all of the request is written.
+    /// Records a read: only after all of the request is written is anything read.
     pub(crate) fn note_reading(&self) {
         if self.sent_at.read() == SendProgress::InProgress {
             self.sent_at.finish(self.flags.last_write.get());
@@ -114,15 +98,4 @@ impl ExchangeTrace {
     pub(crate) fn note_answered(&self) {
         self.flags.answered.set(true);
     }
-
-    /// Records a connection that was not idle: nothing was written.
-    pub(crate) fn note_connection_busy(&self) {
-        self.flags.connection_busy.set(true);
-    }
-}
-
-/// Calls `f` with the exchange being polled. Outside of an exchange nobody listens: the pool looks at an idle connection, or
-/// a body is read on.
-pub(crate) fn with_current_exchange<T>(f: impl FnOnce(&ExchangeTrace) -> T) -> Option<T> {
-    CURRENT.try_with(f).ok()
 }

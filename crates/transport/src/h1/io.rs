@@ -1,39 +1,42 @@
-//! The byte stream to an upstream, from awc's side: a socket, with a guard and the exchange's trace in between.
+//! The byte stream to an upstream, from the codec's side: a socket, with a guard and the exchange's trace in between.
 //!
-//! 1. The first bytes written after a response begin the next request. The connection must then be idle, by the guard and
-//!    by the system.
-//! 2. awc is shown complete heads only, and of a body no byte too many.
+//! 1. The first bytes written after a response begin the next request. The guard must then be idle.
+//! 2. The codec is shown complete heads only, and of a body no byte too many.
 //! 3. Where writing fails or has to wait, the response is looked for. A final error, or `connection: close`, ends the
-//!    upload: the rest of the request goes nowhere, and awc reads the response.
-//! 4. A connection unfit for another request is closed as soon as the response ends: awc would keep the connection.
+//!    upload: the rest of the request goes nowhere, and the response is read.
+//! 4. A connection unfit for another request is closed as soon as the response ends.
 
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use actix_rt::net::{ActixStream, Ready};
+use clock::Now;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::error::FramingError;
 use super::guard::ResponseGuard;
 use crate::error::begun_too_late;
 use crate::stream::Stream;
-use crate::trace::with_current_exchange;
+use crate::trace::ExchangeTrace;
 
 /// A connection to an upstream.
 #[derive(Debug)]
 pub(crate) struct UpstreamIo {
     stream: Stream,
     guard: ResponseGuard,
-    /// The bytes of a response, from the head on, unread by awc so far.
+    /// The exchange under way, until the head of its response is read.
+    trace: Option<ExchangeTrace>,
+    /// When the connection was made (ms, monotonic).
+    made_at: u64,
+    /// The bytes of a response, from the head on, unread by the codec so far.
     held: Vec<u8>,
-    /// How many of the held bytes awc has read.
+    /// How many of the held bytes the codec has read.
     given: usize,
     /// Has a response come? Then further writes belong to a later request.
     served: bool,
     reused: bool,
-    /// Is a request being written? Until awc reads.
+    /// Is a request being written? Until the codec reads.
     writing: bool,
     /// Was the response there before all of the request was written? Then the rest of the request goes nowhere.
     discarding_upload: bool,
@@ -46,6 +49,8 @@ impl UpstreamIo {
         UpstreamIo {
             stream,
             guard: ResponseGuard::default(),
+            trace: None,
+            made_at: Now::read_mono(),
             held: Vec::new(),
             given: 0,
             served: false,
@@ -56,14 +61,40 @@ impl UpstreamIo {
         }
     }
 
-    /// Closes the connection if the guard says so: awc would keep the connection, and find the end later.
+    /// Begins an exchange, which is told what becomes of the request.
+    pub(super) fn begin(&mut self, trace: ExchangeTrace) {
+        self.trace = Some(trace);
+    }
+
+    /// Ends the exchange: the head of its response is read.
+    pub(super) fn end(&mut self) {
+        self.trace = None;
+    }
+
+    /// Returns when the connection was made (ms, monotonic).
+    pub(super) fn made_at(&self) -> u64 {
+        self.made_at
+    }
+
+    /// Returns whether another request may follow: nothing is outstanding and nothing unread has come, the end included. What
+    /// TLS says for itself (a ticket for later sessions) is read here.
+    pub(super) fn is_quiet(&mut self, cx: &mut Context<'_>) -> bool {
+        let is_free = !self.guard.is_busy() && self.held.is_empty();
+        is_free && (self.stream.is_plain() || self.reads_nothing(cx)) && !self.stream.has_unread()
+    }
+
+    fn reads_nothing(&mut self, cx: &mut Context<'_>) -> bool {
+        Pin::new(&mut self.stream).poll_read(cx, &mut ReadBuf::new(&mut [0])).is_pending()
+    }
+
+    /// Closes the connection if the guard says so.
     fn close_if_required(&mut self) {
         if self.guard.must_close_now() {
             self.stream = Stream::Closed;
         }
     }
 
-    /// Gives the connection up. Returns the reason for awc.
+    /// Gives the connection up. Returns the reason.
     fn give_up(&mut self, error: FramingError) -> io::Error {
         self.stream = Stream::Closed;
         error.into()
@@ -79,7 +110,9 @@ impl UpstreamIo {
                 let ended = self.guard.end(self.held.len());
                 return Poll::Ready(ended.map_err(|error| self.give_up(error)));
             }
-            with_current_exchange(|trace| trace.note_answered());
+            if let Some(trace) = &self.trace {
+                trace.note_answered();
+            }
             self.served = true;
             self.held.extend_from_slice(buf.filled());
             match self.guard.head(&mut self.held) {
@@ -93,7 +126,7 @@ impl UpstreamIo {
         }
     }
 
-    /// Gives awc the held bytes.
+    /// Gives the codec the held bytes.
     fn give(&mut self, buf: &mut ReadBuf<'_>) {
         let unread = self.held.get(self.given..).unwrap_or_default();
         let piece = unread.get(..buf.remaining()).unwrap_or(unread);
@@ -126,22 +159,14 @@ impl UpstreamIo {
     /// Begins the next request, if none is being written, and asks the exchange whether the bytes may go out.
     fn before_write(&mut self, bytes: &[u8]) -> io::Result<()> {
         if !self.writing {
-            // The pool has looked at the connection, but before the reactor's turn: unread bytes would be taken for the
-            // response.
-            let is_clean = self.held.is_empty() && !(self.served && self.stream.has_unread());
-            let begun = if is_clean { self.guard.begin(bytes) } else { Err(FramingError::NotIdle) };
-            if let Err(error) = begun {
-                with_current_exchange(|trace| trace.note_connection_busy());
+            if let Err(error) = self.guard.begin(bytes) {
                 return Err(self.give_up(error));
             }
             self.writing = true;
             self.reused = self.served;
         }
-        let reused = self.reused;
-        match with_current_exchange(|trace| trace.note_writing(reused)) {
-            Some(false) => Err(begun_too_late()),
-            Some(true) | None => Ok(()),
-        }
+        let may_write = self.trace.as_ref().is_none_or(|trace| trace.note_writing(self.reused));
+        if may_write { Ok(()) } else { Err(begun_too_late()) }
     }
 
     /// Writes, unless the upstream has answered already and wants no more: then returns `discarded`.
@@ -184,8 +209,8 @@ impl UpstreamIo {
 
 impl AsyncRead for UpstreamIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.writing {
-            with_current_exchange(|trace| trace.note_reading());
+        if let Some(trace) = self.trace.as_ref().filter(|_| self.writing) {
+            trace.note_reading();
         }
         if self.guard.awaits_head() {
             ready!(self.poll_head(cx))?;
@@ -220,16 +245,6 @@ impl AsyncWrite for UpstreamIo {
     }
 }
 
-impl ActixStream for UpstreamIo {
-    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        self.stream.socket().map_or(Poll::Ready(Ok(Ready::EMPTY)), |socket| ActixStream::poll_read_ready(socket, cx))
-    }
-
-    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        self.stream.socket().map_or(Poll::Ready(Ok(Ready::EMPTY)), |socket| ActixStream::poll_write_ready(socket, cx))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
@@ -260,16 +275,18 @@ mod tests {
 
     #[test]
     fn unread_bytes_are_seen_before_the_reactor_had_its_turn() {
+        async fn is_quiet(io: &mut UpstreamIo) -> bool {
+            std::future::poll_fn(|cx| Poll::Ready(io.is_quiet(cx))).await
+        }
         Runtime::new().expect("a runtime").block_on(async {
-            let ask = b"GET / HTTP/1.1\r\n\r\n";
             let (mut io, _peer) = served().await;
-            io.write_all(ask).await.expect("nothing came");
+            assert!(is_quiet(&mut io).await, "nothing came");
             let (mut io, mut peer) = served().await;
             peer.write_all(ANSWER).expect("writes");
-            assert!(io.write_all(ask).await.is_err(), "it would be the next one's answer");
+            assert!(!is_quiet(&mut io).await, "it would be the next one's answer");
             let (mut io, peer) = served().await;
             drop(peer);
-            assert!(io.write_all(ask).await.is_err(), "its end is seen, too");
+            assert!(!is_quiet(&mut io).await, "its end is seen, too");
         });
     }
 

@@ -1,14 +1,19 @@
-//! HTTP/1.1: what lies between awc and a connection.
+//! HTTP/1.1: actix-http's codec over guarded connections.
 //!
-//! awc has holes: a cut body passes for a complete one, an interim head for the response, a response without a length for an
-//! empty one. [`io`] closes the holes below awc, and [`guard`] decides.
+//! The codec has holes: a cut body passes for a complete one, an interim head for the response, a response without a length for
+//! an empty one. [`io`] closes the holes below the codec, and [`guard`] decides. [`exchange`] sends one request, and [`idle`] keeps
+//! connections for the next ones.
 
 mod error;
+mod exchange;
 mod fields;
 mod framing;
 mod guard;
 mod head;
+mod idle;
 mod io;
+mod response_body;
 
 pub use framing::Framing;
-pub(crate) use io::UpstreamIo;
+pub(crate) use exchange::Http1;
+pub(crate) use idle::KEEP_ALIVE;
