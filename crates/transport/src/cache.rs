@@ -45,7 +45,7 @@ impl ClientCache {
         client
     }
 
-    /// Starts to drop unused clients: awc closes an idle connection only when another is asked for, and
+    /// Starts to drop unused clients: an idle connection is closed only when another is asked for or kept, and
     /// an upstream may have left the configuration.
     fn sweep(&self) {
         if self.sweeping.replace(true) {

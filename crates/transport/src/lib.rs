@@ -2,8 +2,8 @@
 //! [`UpstreamClient::send`] hides the version.
 //!
 //! # Rules
-//! 1. A worker has one [`UpstreamClient`] for each upstream, kept in the [`ClientCache`]: awc bounds and times a client as
-//!    a whole, so one slow upstream would starve the others of a shared client.
+//! 1. A worker has one [`UpstreamClient`] for each upstream, kept in the [`ClientCache`]: what one
+//!    upstream does to its connections is no other's concern.
 //! 2. The moment of a request's last written byte is recorded exactly ([`clock::SentAt`]), over either version.
 //! 3. An ambiguous response is an error, and so is one that breaks off.
 //! 4. A connection serves another request only if the end of the last response is beyond doubt.
@@ -12,14 +12,11 @@
 //! # Layers
 //! - [`connector`] makes connections for both versions: [`dial`] resolves the name and connects, or [`proxy`] has a proxy connect;
 //!   [`tls`] verifies the upstream. [`stream`] is the result.
-//! - [`h1`]: HTTP/1.1 is awc over an I/O type of ours, whose guard judges all bytes before awc reads them.
+//! - [`h1`]: HTTP/1.1 is actix-http's codec over an I/O type of ours, whose guard judges all bytes before the codec reads them. The
+//!   requests and errors are awc's; its exchange and its pool are not used (see docs/decisions.md).
 //! - [`h2`]: HTTP/2 is the crate h2 over the same connector.
 //! - [`websocket`]: an upgraded connection, over the same connector.
 //! - [`trace`]: what one exchange learned of its connection.
-//!
-//! # Invariants of awc
-//! A request's head is written in one piece. Nothing is read before the request is written, and nothing is written after a
-//! final head was read. The crate rests on this order, and so awc's version is pinned.
 
 mod cache;
 mod client;

@@ -1,4 +1,4 @@
-//! Why a connection of HTTP/1.1 is given up, as the I/O tells awc.
+//! Why a connection of HTTP/1.1 is given up, as an error of the I/O.
 
 use std::io;
 

@@ -1,12 +1,12 @@
-//! What the lines of a head say of the body and of the connection, read as strictly as by awc.
+//! What the lines of a head say of the body and of the connection, read as strictly as by the codec.
 
 use super::error::FramingError;
 use super::framing::Framing;
 
-/// awc reads so many lines.
+/// The codec reads so many lines.
 const MAX_LINES: usize = 96;
 
-/// awc panics on names of 64 KiB; no real name is as long as this.
+/// The codec panics on names of 64 KiB; no real name is as long as this.
 const MAX_NAME: usize = 1_024;
 
 /// What a head's lines say of the body and of the connection.
@@ -18,7 +18,7 @@ pub(super) struct Fields {
     pub(super) chunked: bool,
     pub(super) close: bool,
     pub(super) keep_alive: bool,
-    /// Is there a line to trip awc: a second length, or an `upgrade`, after which awc forgets the body?
+    /// Is there a line to trip the codec: a second length, or an `upgrade`, after which the codec forgets the body?
     pub(super) needs_rewrite: bool,
 }
 

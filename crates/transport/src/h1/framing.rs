@@ -1,6 +1,6 @@
-//! Where a response's body ends, followed from outside: awc takes a cut body for a complete one.
+//! Where a response's body ends, followed from outside: the codec takes a cut body for a complete one.
 //!
-//! A length is counted down and chunks are walked through; nothing is changed. The walk takes the steps of awc's own walk
+//! A length is counted down and chunks are walked through; nothing is changed. The walk takes the steps of the codec's own walk
 //! (actix-http, `h1/chunked.rs`), so that both see the end at the same byte.
 
 use super::fields::Fields;

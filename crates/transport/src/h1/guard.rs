@@ -7,7 +7,7 @@
 //! ```
 //!
 //! # Invariants
-//! - awc sees a complete and unmistakable head, and the body after the head; not a byte more.
+//! - The codec sees a complete and unmistakable head, and the body after the head; not a byte more.
 //! - An end within a head or a delimited body is an error, never an end.
 //! - A connection serves another request only if this response's end is beyond doubt and nothing came after it.
 
@@ -86,8 +86,8 @@ impl ResponseGuard {
         self.must_close = true;
     }
 
-    /// Judges what has come of a head. Returns whether a final head is complete: then `held` begins with the head as awc
-    /// is to see the head, and all bytes after the head belong to the body.
+    /// Judges what has come of a head. Returns whether a final head is complete: then `held` begins with the head as the
+    /// codec is to see the head, and all bytes after the head belong to the body.
     ///
     /// # Errors
     /// When the bytes can be no response.
@@ -104,7 +104,7 @@ impl ResponseGuard {
                     return Err(FramingError::BadHead("too many interim answers"));
                 }
                 100..200 => {
-                    // awc would take an interim head for the response, and give the real one to the connection's next request.
+                    // The codec would take an interim head for the response, and give the real one to the connection's next request.
                     self.interim_heads += 1;
                     held.drain(..end);
                 }
@@ -125,7 +125,7 @@ impl ResponseGuard {
         self.phase = GuardPhase::Body(framing);
         let of_body = self.body(held.get(end..).unwrap_or_default())?;
         held.truncate(end + of_body);
-        head.rewrite_for_awc(framing, held, end);
+        head.rewrite_for_codec(framing, held, end);
         Ok(())
     }
 
@@ -149,7 +149,7 @@ impl ResponseGuard {
     /// Takes in the connection's end. `held` is how many bytes of a head are held.
     ///
     /// # Errors
-    /// When a response is left unfinished. (Where no response has begun, awc notices the end itself.)
+    /// When a response is left unfinished. (Where no response has begun, the reader notices the end.)
     pub(super) fn end(&mut self, held: usize) -> Result<(), FramingError> {
         self.must_close = true;
         match self.phase {

@@ -1,7 +1,7 @@
-//! The head of a response, judged before awc sees it, and shown to awc in an unmistakable form.
+//! The head of a response, judged before the codec sees it, and shown to the codec in an unmistakable form.
 //!
-//! 1. awc takes an HTTP/1.1 response without a length and without chunking for an empty one. By the standard the body ends
-//!    with the connection, and small servers send such responses. awc reads HTTP/1.0 in the right way, so one byte of the
+//! 1. The codec takes an HTTP/1.1 response without a length and without chunking for an empty one. By the standard the body ends
+//!    with the connection, and small servers send such responses. The codec reads HTTP/1.0 in the right way, so one byte of the
 //!    status line is changed.
 //! 2. For the same reason an empty response of HTTP/1.0 is shown as one of HTTP/1.1.
 //! 3. Wrong lines on the framing (a length of a 304, a length beside chunks) are replaced by a single right one.
@@ -10,7 +10,7 @@ use super::error::FramingError;
 use super::fields::Fields;
 use super::framing::Framing;
 
-/// The largest head to be held (bytes); awc refuses one of this size itself.
+/// The largest head to be held (bytes); the codec refuses one of this size itself.
 pub(super) const MAX_HEAD: usize = 128 << 10;
 
 /// The start of every status line, up to the version's last digit.
@@ -84,8 +84,8 @@ impl ResponseHead {
         persistent && !self.fields.close && !self.fields.is_ambiguous()
     }
 
-    /// Changes the first `end` bytes of `held`, which are the head, into a head that awc reads rightly.
-    pub(super) fn rewrite_for_awc(&self, framing: Framing, held: &mut Vec<u8>, end: usize) {
+    /// Changes the first `end` bytes of `held`, which are the head, into a head that the codec reads rightly.
+    pub(super) fn rewrite_for_codec(&self, framing: Framing, held: &mut Vec<u8>, end: usize) {
         let misread = self.has_no_body() && (self.fields.length.is_some() || self.fields.chunked);
         if self.fields.needs_rewrite || self.fields.is_ambiguous() || misread {
             let rewritten = with_framing(held.get(..end).unwrap_or_default(), framing);

@@ -14,6 +14,6 @@ mod idle;
 mod io;
 mod response_body;
 
-pub use framing::Framing;
 pub(crate) use exchange::Http1;
+pub use framing::Framing;
 pub(crate) use idle::KEEP_ALIVE;

@@ -1,4 +1,4 @@
-//! Responses behind the guard, read by awc's own decoder, with all cuts and all kinds of damage.
+//! Responses behind the guard, read by the codec itself, with all cuts and all kinds of damage.
 
 use actix_codec::{Decoder, Encoder};
 use actix_http::body::BodySize;
@@ -18,15 +18,15 @@ struct Seen {
     kept: bool,
 }
 
-/// awc's decoder, and where it stands.
-enum Awc {
+/// The codec, and where the codec stands.
+enum CodecState {
     Head(ClientCodec),
     Body(ClientPayloadCodec),
     Done { keep_alive: bool },
 }
 
 struct Reader {
-    awc: Awc,
+    codec_state: CodecState,
     buffer: BytesMut,
     status: u16,
     body: Vec<u8>,
@@ -34,31 +34,33 @@ struct Reader {
 
 impl Reader {
     fn feed(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let error = |e: &dyn std::fmt::Display| format!("awc: {e}");
+        let error = |e: &dyn std::fmt::Display| format!("codec: {e}");
         self.buffer.extend_from_slice(bytes);
         loop {
-            self.awc = match &mut self.awc {
-                Awc::Head(codec) => {
+            self.codec_state = match &mut self.codec_state {
+                CodecState::Head(codec) => {
                     let head = codec.decode(&mut self.buffer).map_err(|e| error(&e))?;
                     self.status = head.expect("the guard gives complete heads").status.as_u16();
-                    let Awc::Head(codec) = std::mem::replace(&mut self.awc, Awc::Done { keep_alive: false }) else {
+                    let CodecState::Head(codec) =
+                        std::mem::replace(&mut self.codec_state, CodecState::Done { keep_alive: false })
+                    else {
                         unreachable!("matched above")
                     };
                     match codec.message_type() {
-                        MessageType::None => Awc::Done { keep_alive: codec.keep_alive() },
-                        MessageType::Payload | MessageType::Stream => Awc::Body(codec.into_payload_codec()),
+                        MessageType::None => CodecState::Done { keep_alive: codec.keep_alive() },
+                        MessageType::Payload | MessageType::Stream => CodecState::Body(codec.into_payload_codec()),
                     }
                 }
-                Awc::Body(codec) => match codec.decode(&mut self.buffer).map_err(|e| error(&e))? {
+                CodecState::Body(codec) => match codec.decode(&mut self.buffer).map_err(|e| error(&e))? {
                     None => return Ok(()),
-                    Some(None) => Awc::Done { keep_alive: codec.keep_alive() },
+                    Some(None) => CodecState::Done { keep_alive: codec.keep_alive() },
                     Some(Some(chunk)) => {
                         self.body.extend_from_slice(&chunk);
                         continue;
                     }
                 },
-                Awc::Done { .. } => {
-                    assert!(self.buffer.is_empty(), "awc sees the end before the guard does");
+                CodecState::Done { .. } => {
+                    assert!(self.buffer.is_empty(), "the codec sees the end before the guard does");
                     return Ok(());
                 }
             };
@@ -67,14 +69,14 @@ impl Reader {
 }
 
 thread_local! {
-    /// awc's codec has a clock on a runtime.
+    /// The codec has a clock on a runtime.
     static RUNTIME: actix_rt::Runtime = actix_rt::Runtime::new().expect("a runtime");
 }
 
 /// Returns what is seen of a connection with these pieces and the end.
 ///
 /// # Errors
-/// With the reason of the guard, or of awc, for a refusal.
+/// With the reason of the guard, or of the codec, for a refusal.
 fn read(method: Method, pieces: &[&[u8]]) -> Result<Seen, String> {
     RUNTIME.with(|runtime| runtime.block_on(async { read_on_runtime(method, pieces) }))
 }
@@ -87,7 +89,8 @@ fn read_on_runtime(method: Method, pieces: &[&[u8]]) -> Result<Seen, String> {
     let mut request = BytesMut::new();
     codec.encode(Message::Item((RequestHeadType::Owned(head), BodySize::None)), &mut request).expect("encodes");
     guard.begin(&request).expect("free");
-    let mut reader = Reader { awc: Awc::Head(codec), buffer: BytesMut::new(), status: 0, body: Vec::new() };
+    let mut reader =
+        Reader { codec_state: CodecState::Head(codec), buffer: BytesMut::new(), status: 0, body: Vec::new() };
     for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
         if guard.awaits_head() {
             held.extend_from_slice(piece);
@@ -101,14 +104,16 @@ fn read_on_runtime(method: Method, pieces: &[&[u8]]) -> Result<Seen, String> {
             // Nothing is outstanding: the pool's check finds these bytes.
             guard.close_after_response();
         }
-        let done = matches!(reader.awc, Awc::Done { .. });
+        let done = matches!(reader.codec_state, CodecState::Done { .. });
         assert_eq!(done, !guard.is_busy(), "both see the end at the same byte");
     }
-    let Awc::Done { keep_alive } = reader.awc else {
+    let CodecState::Done { keep_alive } = reader.codec_state else {
         guard.end(held.len()).map_err(|error| error.to_string())?;
-        return match reader.awc {
-            Awc::Head(_) => Err("no answer".into()),
-            Awc::Body(_) | Awc::Done { .. } => Ok(Seen { status: reader.status, body: reader.body, kept: false }),
+        return match reader.codec_state {
+            CodecState::Head(_) => Err("no answer".into()),
+            CodecState::Body(_) | CodecState::Done { .. } => {
+                Ok(Seen { status: reader.status, body: reader.body, kept: false })
+            }
         };
     };
     Ok(Seen { status: reader.status, body: reader.body, kept: keep_alive && !guard.must_close_now() })
@@ -131,7 +136,7 @@ fn assert_seen(method: &Method, bytes: &str, wanted: &Result<Seen, String>) {
 }
 
 #[test]
-fn awc_reads_a_response_as_it_is_meant() {
+fn the_codec_reads_a_response_as_it_is_meant() {
     for (bytes, wanted) in [
         ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc", seen(200, "abc", true)),
         ("HTTP/1.1 200 OK\nContent-Length : 3\n\nabc", seen(200, "abc", true)),
@@ -156,7 +161,7 @@ fn awc_reads_a_response_as_it_is_meant() {
         ("HTTP/1.1 204 No\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", seen(204, "", false)),
         ("HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", seen(304, "", true)),
         ("HTTP/1.1 304 Not Modified\r\nContent-Length: 1\r\n\r\nx", seen(304, "", false)),
-        // awc would forget the body of these.
+        // The codec would forget the body of these.
         (
             "HTTP/1.1 426 U\r\nupgrade: websocket\r\nconnection: upgrade\r\ncontent-length: 2\r\n\r\nno",
             seen(426, "no", false),

@@ -141,9 +141,9 @@ proptest! {
         }
     }
 
-    /// `read` itself asserts that the guard and awc see an end at the same byte.
+    /// `read` itself asserts that the guard and the codec see an end at the same byte.
     #[test]
-    fn the_guard_and_awc_agree_on_damaged_responses(
+    fn the_guard_and_the_codec_agree_on_damaged_responses(
         answer in answer(),
         damages in prop::collection::vec((any::<prop::sample::Index>(), 0..3_u8, damaging()), 1..4),
         cuts in cuts(),
