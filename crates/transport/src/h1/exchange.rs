@@ -165,3 +165,6 @@ pub(super) fn poll_read(io: &mut UpstreamIo, bytes: &mut BytesMut, cx: &mut Cont
     let read = pin!(io.read_buf(bytes));
     Poll::Ready(ready!(read.poll(cx)))
 }
+
+#[cfg(test)]
+mod tests;

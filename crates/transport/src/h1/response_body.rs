@@ -25,11 +25,13 @@ struct ReadingBody {
     codec: ClientPayloadCodec,
     /// What is read, and not decoded.
     bytes: BytesMut,
+    /// May the codec find another piece in the bytes, or the end?
+    may_decode: bool,
 }
 
 impl Http1Body {
     pub(super) fn new(io: UpstreamIo, codec: ClientPayloadCodec, bytes: BytesMut, idle: IdleConnections) -> Self {
-        Http1Body { reading: Some(ReadingBody { io, codec, bytes }), idle }
+        Http1Body { reading: Some(ReadingBody { io, codec, bytes, may_decode: true }), idle }
     }
 }
 
@@ -37,12 +39,16 @@ impl ReadingBody {
     /// Returns the next piece; `None` at the end that the codec sees, and at the connection's, which the guard allowed.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, PayloadError>> {
         loop {
-            if let Some(piece) = self.codec.decode(&mut self.bytes)? {
-                return Poll::Ready(Ok(piece));
+            if self.may_decode {
+                if let Some(piece) = self.codec.decode(&mut self.bytes)? {
+                    return Poll::Ready(Ok(piece));
+                }
+                self.may_decode = false;
             }
             if ready!(poll_read(&mut self.io, &mut self.bytes, cx))? == 0 {
                 return Poll::Ready(Ok(None));
             }
+            self.may_decode = true;
         }
     }
 }
