@@ -183,6 +183,8 @@ fn a_stream_that_is_too_short_is_an_error_and_of_one_that_is_too_long_the_announ
         let stream = |length| OutgoingBody::Stream(length, Box::pin(stream::iter([Ok(Bytes::from_static(b"four"))])));
         read(send(&http1, "/a", stream(3)).await.expect("an answer")).await;
         assert_eq!(told.recv().expect("a request").body, b"fou");
+        ask(&http1, "/next").await;
+        assert_eq!(told.recv().expect("a request").path, "/next", "nothing is left over");
         assert!(send(&http1, "/b", stream(5)).await.is_err());
         ask(&http1, "/c").await;
         let seen = told.recv().expect("a request");
