@@ -53,6 +53,10 @@ fn serve(connection: usize, mut socket: TcpStream, tell: &Sender<Seen>) {
             }
             continue;
         };
+        // Whatever is left over of another request is no method.
+        if !head.starts_with("POST ") {
+            return;
+        }
         let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
         let body = came[start..end].to_vec();
         came.drain(..end);
