@@ -31,7 +31,7 @@ use crate::http::{self, Certificate, Core, Listening, ShutdownHandle, ShutdownPh
 use crate::keys::{KeysActor, StopKeys};
 use crate::mailbox::{LaunchActor, spawn};
 use crate::persistence::{Flush, PersistenceActor};
-use crate::proxy::{DiscoveryActor, FirstRound, Spool};
+use crate::proxy::{DiscoveryActor, FileCopies, FirstRound, Spool};
 use crate::records::{FlushRecords, RecordReaders, RecorderActor, UsageRecorder};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
 use crate::ui::{self, DashboardActor, MakeLink};
@@ -72,7 +72,7 @@ impl App {
         let listening = listening(&config)?;
         warn_of_roots()?;
         let Stores { store, lender, shared_homes, shared_usage, known_homes, usage } = Stores::open(&config, data)?;
-        let (shared, initial) = (lender.is_some(), Arc::new(config));
+        let (shared, initial, path) = (lender.is_some(), Arc::new(config), source.path.clone());
 
         // All core actors share one thread: a message between them costs 0.2 µs, to a sleeping thread 40.
         let control = Arbiter::new();
@@ -101,7 +101,6 @@ impl App {
         };
         let usage = Some(UsageRecorder::new(usage, TimeZone::system(), persistence.clone()).sharing(shared_usage));
         let recorder = RecorderActor::start_on(&on, RecordReaders { format: data.log_format, usage });
-        let path = source.path.clone();
         let config = {
             let (initial, reporter) = (initial.clone(), alerts.clone().recipient());
             ConfigActor::launch_on(&on, |_| ConfigActor::new(source, initial).reporting_to(reporter))
@@ -123,6 +122,7 @@ impl App {
             homes: Homes::of(homes.clone()),
             sockets: Arc::default(),
             secrets: Arc::default(),
+            copies: Arc::new(FileCopies::open(data.folder.join("files"))),
             scheduler_ended: Arc::default(),
             alerts,
             more: ui::configure(dashboard.clone()),

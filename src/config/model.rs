@@ -110,6 +110,8 @@ pub struct ServerConfig {
     pub upload_limit: usize,
     /// What all forms on disk may take, in bytes.
     pub spool: u64,
+    /// Are files given to the accounts that need them?
+    pub replicate_files: bool,
     /// Origins of pages with access from a browser; `*` for any.
     pub cors: Vec<String>,
     /// The server's own limits.

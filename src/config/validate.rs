@@ -136,6 +136,7 @@ impl Validator<'_> {
             body_limit: file.body_limit_mb.unwrap_or(64) as usize * MIB,
             upload_limit: file.upload_limit_mb.unwrap_or(1_024) as usize * MIB,
             spool: u64::from(file.spool_mb.unwrap_or(8_192)) << 20,
+            replicate_files: file.replicate_files.unwrap_or(false),
             limits,
             cors: file.cors.unwrap_or_default(),
         }

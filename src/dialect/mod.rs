@@ -54,7 +54,8 @@ use self::event_meaning::EventMeaning;
 use self::gemini::Gemini;
 pub(crate) use self::gemini::GeminiRequest;
 pub(crate) use self::object_ids::{
-    IdFields, is_error_alone, is_found, learned_ids, named_beside, named_ids, named_in_query,
+    IdFields, IdPlace, MAX_NAMED, id_places, is_error_alone, is_found, learned_ids, named_beside, named_ids,
+    named_in_query,
 };
 use self::openai::OpenAi;
 use crate::config::ApiKey;

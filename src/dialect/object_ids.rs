@@ -6,14 +6,17 @@
 //! 3. What a client or a tool may fill with anything (`metadata`, arguments, schemas) is left out.
 //! 4. Most chats name nothing: a search for a word finds out before anything is read.
 
-use std::fmt;
+mod reader;
+
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 use url::form_urlencoded;
 
+pub(crate) use self::reader::IdPlace;
+use self::reader::{Wanted, ids_in, is_id};
 use super::reply_kind::ReplyKind;
 use super::scanned_body::ScannedBody;
 use super::{Dialect, WholeAnswer};
@@ -36,13 +39,10 @@ pub(super) static SPEECH_IDS: Needles = LazyLock::new(|| needles(&["\"voice_"]))
 pub(super) static MESSAGES_IDS: Needles = LazyLock::new(|| needles(&["\"file_id\"", "\"container\""]));
 
 /// The most ids of one request that count.
-const MAX_NAMED: usize = 32;
+pub(crate) const MAX_NAMED: usize = 32;
 
 /// The most ids of one answer that are remembered.
 const MAX_LEARNED: usize = 256;
-
-/// The longest id, in bytes.
-const LONGEST_ID: usize = 256;
 
 /// Which members of JSON hold ids.
 #[derive(Debug)]
@@ -70,14 +70,23 @@ pub(crate) fn is_found(needles: &Needles, body: ScannedBody<'_>) -> bool {
 
 /// Returns the objects that a body names.
 pub(crate) fn named_ids(dialect: &dyn Dialect, body: &[u8]) -> Vec<ObjectKey> {
+    ids_in(body, named_anywhere(dialect)).keys
+}
+
+/// Returns each place where a body names an object.
+pub(crate) fn id_places(dialect: &dyn Dialect, body: &[u8]) -> Vec<IdPlace> {
+    ids_in(body, named_anywhere(dialect)).places
+}
+
+fn named_anywhere(dialect: &dyn Dialect) -> Wanted {
     let &IdFields { naming, prefixed, skipped, .. } = dialect.id_fields();
-    ids_in(body, Wanted { fields: [naming, &[]], prefixed, skipped, most: MAX_NAMED })
+    Wanted { fields: [naming, &[]], prefixed, skipped, most: MAX_NAMED }
 }
 
 /// Returns the objects that the body of a request about objects names.
 pub(crate) fn named_beside(dialect: &dyn Dialect, body: &[u8]) -> Vec<ObjectKey> {
     let &IdFields { naming, of_objects, prefixed, skipped, .. } = dialect.id_fields();
-    ids_in(body, Wanted { fields: [naming, of_objects], prefixed, skipped, most: MAX_NAMED })
+    ids_in(body, Wanted { fields: [naming, of_objects], prefixed, skipped, most: MAX_NAMED }).keys
 }
 
 /// Returns the objects that a query names.
@@ -95,7 +104,7 @@ pub(crate) fn learned_ids(dialect: &dyn Dialect, answer: WholeAnswer<'_>) -> Vec
         return Vec::new();
     }
     let &IdFields { learned, prefixed, skipped, .. } = dialect.id_fields();
-    ids_in(answer.body, Wanted { fields: [learned, &[]], prefixed, skipped, most: MAX_LEARNED })
+    ids_in(answer.body, Wanted { fields: [learned, &[]], prefixed, skipped, most: MAX_LEARNED }).keys
 }
 
 /// Returns whether an answer about an object is an error, and no object with an error.
@@ -111,131 +120,6 @@ pub(crate) fn is_error_alone(answer: &[u8]) -> bool {
         && serde_json::from_slice(answer).is_ok_and(|members: Members| {
             members.error.is_some() && members.id.is_none() && members.object.is_none() && members.data.is_none()
         })
-}
-
-/// What is looked for.
-#[derive(Clone, Copy)]
-struct Wanted {
-    fields: [&'static [&'static str]; 2],
-    prefixed: &'static [(&'static str, &'static str)],
-    skipped: &'static [&'static str],
-    most: usize,
-}
-
-impl Wanted {
-    /// Returns how ids begin in a member with this name, if there are any.
-    fn begin_in(&self, name: &str) -> Option<&'static str> {
-        if self.fields.iter().any(|fields| fields.contains(&name)) {
-            return Some("");
-        }
-        self.prefixed.iter().find(|(field, _)| *field == name).map(|(_, begin)| *begin)
-    }
-}
-
-fn ids_in(json: &[u8], wanted: Wanted) -> Vec<ObjectKey> {
-    let mut found = Vec::new();
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    // What was found before an error in the JSON counts all the same.
-    let _ = Ids { wanted, begin: None, is_kept: false, found: &mut found }.deserialize(&mut reader);
-    found
-}
-
-fn is_id(text: &str) -> bool {
-    !text.is_empty() && text.len() <= LONGEST_ID
-}
-
-/// Reads one value. Returns the text of a string, if the text is to be kept.
-struct Ids<'a> {
-    wanted: Wanted,
-    /// How an id begins, if the value stands where an id does.
-    begin: Option<&'static str>,
-    is_kept: bool,
-    found: &'a mut Vec<ObjectKey>,
-}
-
-impl Ids<'_> {
-    fn add(&mut self, id: &str) {
-        if !is_id(id) || self.found.len() >= self.wanted.most {
-            return;
-        }
-        let key = ObjectKey::of_id(id);
-        if !self.found.contains(&key) {
-            self.found.push(key);
-        }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Ids<'_> {
-    type Value = Option<String>;
-
-    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<Option<String>, D::Error> {
-        value.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Ids<'_> {
-    type Value = Option<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_str<E: Error>(mut self, text: &str) -> Result<Option<String>, E> {
-        if self.begin.is_some_and(|begin| text.starts_with(begin)) {
-            self.add(text);
-        }
-        Ok((self.is_kept && is_id(text)).then(|| text.to_owned()))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Option<String>, E> {
-        Ok(None)
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Option<String>, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Option<String>, E> {
-        Ok(None)
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Option<String>, E> {
-        Ok(None)
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Option<String>, E> {
-        Ok(None)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Option<String>, A::Error> {
-        let Ids { wanted, begin, found, .. } = self;
-        while items.next_element_seed(Ids { wanted, begin, is_kept: false, found: &mut *found })?.is_some() {}
-        Ok(None)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Option<String>, A::Error> {
-        // An evaluation names the file of its data so: `{"type": "file_id", "id": "file-1"}`.
-        let (mut own_id, mut is_file) = (None, false);
-        while let Some(name) = members.next_key::<String>()? {
-            let wanted = self.wanted;
-            if wanted.skipped.contains(&name.as_str()) {
-                members.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            let begin = wanted.begin_in(&name).or(self.begin.filter(|_| name == "id"));
-            let is_kept = matches!(name.as_str(), "id" | "type");
-            let text = members.next_value_seed(Ids { wanted, begin, is_kept, found: &mut *self.found })?;
-            match name.as_str() {
-                "id" => own_id = text,
-                "type" => is_file = text.is_some_and(|kind| wanted.begin_in(&kind) == Some("")),
-                _ => {}
-            }
-        }
-        if let Some(id) = own_id.filter(|_| is_file) {
-            self.add(&id);
-        }
-        Ok(None)
-    }
 }
 
 #[cfg(test)]
@@ -275,6 +159,20 @@ mod tests {
         let many: Vec<String> = (0..100).map(|i| format!("\"f{i}\"")).collect();
         let body = format!(r#"{{"file_ids":[{}]}}"#, many.join(","));
         assert_eq!(named_ids(&OpenAi, body.as_bytes()).len(), MAX_NAMED);
+    }
+
+    #[test]
+    fn the_places_of_ids_are_those_between_the_quotes_wherever_an_id_binds() {
+        let body = r#"{"metadata":{"file_id":"file-1"},"input":[{"type":"input_file","file_id":"file-1"},
+            {"text":"file-1","file_id" : "file-1"},{"file_ids":["file-2","file\u002d1"]}]}"#;
+        let places = id_places(&OpenAi, body.as_bytes());
+        let found: Vec<Option<&str>> = places.iter().map(|place| Some(&body[place.at.clone()?])).collect();
+        assert_eq!(found, [Some("file-1"), Some("file-1"), Some("file-2"), None]);
+        let of = |id: &str| ObjectKey::of_id(id);
+        let objects: Vec<ObjectKey> = places.iter().map(|place| place.object).collect();
+        assert_eq!(objects, [of("file-1"), of("file-1"), of("file-2"), of("file-1")]);
+        let starts: Vec<usize> = places.iter().filter_map(|place| Some(place.at.clone()?.start)).collect();
+        assert!(starts.is_sorted() && starts[0] > body.find("input_file").expect("there"), "{starts:?}");
     }
 
     #[test]

@@ -80,6 +80,8 @@ pub(crate) struct ObjectRules {
     pub(crate) names: Naming,
     /// An object is made. A request that names no object goes to the account of the client's session or key.
     pub(crate) makes: bool,
+    /// The form is a file: the pool may keep the form, so that other accounts can be given the same file.
+    pub(crate) is_file: bool,
     /// The object of the last id is gone afterwards.
     pub(crate) forgets: bool,
     /// The answer is the list of all accounts together.
@@ -125,6 +127,7 @@ impl ObjectRules {
     const NONE: ObjectRules = ObjectRules {
         names: Naming::Nowhere,
         makes: false,
+        is_file: false,
         forgets: false,
         list: None,
         is_blind: false,
@@ -262,11 +265,6 @@ const fn route(path: &'static str, reply: ReplyKind) -> Route {
 
 const fn anthropic(id: RouteId, reply: ReplyKind) -> Route {
     Route { id, dialect: &Anthropic, ..route("", reply) }
-}
-
-/// The same row, with something to do with secrets of realtime sessions.
-const fn with_secrets(secret: SecretUse, route: Route) -> Route {
-    Route { objects: ObjectRules { secret, ..route.objects }, ..route }
 }
 
 const fn images(path: &'static str) -> Route {

@@ -31,6 +31,7 @@ Objects (files, batches, responses, threads …) live on the account that made t
 the query or in the body binds a request to the home. An id that is not known yet is asked for at each account in turn.
 An object that names no other is made on the account of the client's session, else of the client's key. Ids in
 `metadata` bind nothing, and two homes at once are a 409. Every key that may use an account sees all objects there.
+With `server.replicateFiles` a file goes to the account that needs the file ([files](endpoints.md#files)).
 
 A list of *all accounts* is ordered by time of creation, account and id. `limit` (20), `after`, `before` and `order` are
 OpenAI's; `limit`, `after_id` or `page`, and `before_id` Anthropic's. If an account fails, `x-api-together-partial` names the account,

@@ -81,6 +81,7 @@ async fn serve(
                 Err(refused) => return refuse_by_limits(refused, &mut record),
             }
             asked.echo_model = config.server.echo_model;
+            asked.replicates = config.server.replicate_files;
             asked.base = (route.reply == ReplyKind::Object).then(|| base_of(request)).flatten();
             if let Some(models) = config.aliases.get(&asked.profile.model) {
                 asked.use_alias(models.clone());

@@ -23,7 +23,7 @@ use crate::homes::Homes;
 use crate::keys::{KeyGate, KeysActor};
 use crate::mailbox::{ActorKind, Context, LaunchActor, LivesInMailbox, spawn};
 use crate::proxy::own_chat::OwnClient;
-use crate::proxy::{ClientCache, ClientSecrets, Pool, RetryBudget, SocketEvidence, Spool};
+use crate::proxy::{ClientCache, ClientSecrets, FileCopies, Pool, RetryBudget, SocketEvidence, Spool};
 use crate::records::{Recorder, RecorderActor, RecorderHandle};
 use crate::scheduler::{SchedulerActor, SupervisorActor};
 
@@ -49,6 +49,8 @@ pub struct Core {
     pub sockets: Arc<SocketEvidence>,
     /// Whose the secrets of realtime sessions are.
     pub secrets: Arc<ClientSecrets>,
+    /// What is kept of files.
+    pub copies: Arc<FileCopies>,
     /// How much is served at the same time.
     pub concurrency: Arc<Concurrency>,
     /// How much memory bodies may take, in bytes, unless the configuration says so.
@@ -118,6 +120,7 @@ impl Worker {
             budget: core.budget.clone(),
             homes: core.homes.clone(),
             secrets: core.secrets.clone(),
+            copies: core.copies.clone(),
         });
         let shutdown = LocalShutdown::follow(core.shutdown.clone());
         let watched = shutdown.clone();

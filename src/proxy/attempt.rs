@@ -3,14 +3,15 @@
 pub(super) mod hedge;
 
 use tokio::time::{Instant, timeout_at};
-use transport::{IncomingResponse, SendError, SendErrorKind};
+use transport::IncomingResponse;
 
-use super::attempt_error::AttemptError;
-use super::client_request::ClientRequest;
+use super::attempt_error::{AttemptError, Replay, failure_of};
+use super::client_request::{BodyChanges, ClientRequest};
 use super::commit::UpstreamResponse;
 use super::pool::{OutgoingRequest, Upstreams};
-use super::response::{CommittedResponse, UpstreamBody, with_connection_loss};
-use crate::types::{ClassSet, Failure, FailureClass, Phase};
+use super::replicate::{self, OwnIds};
+use super::response::{CommittedResponse, UpstreamBody};
+use crate::types::{ClassSet, Failure, FailureClass, Now, Phase};
 use crate::upstream::Permit;
 
 /// Makes one attempt. `retry_on`: failures that the client need not see.
@@ -27,6 +28,15 @@ pub(super) async fn run(
     retry_on: ClassSet,
 ) -> Result<Box<CommittedResponse>, AttemptError> {
     let endpoint = permit.endpoint();
+    let OwnIds { edits: ids, is_new } = match &request.files {
+        None => OwnIds::default(),
+        // Boxed: few requests name files.
+        Some(files) => Box::pin(replicate::ids_on(upstreams, endpoint, files)).await?,
+    };
+    if !ids.is_empty() && permit.sent_at.is_too_late(Now::read_mono()) {
+        let detail = "the copy of a file took longer than the unit of the limit is lent";
+        return Err(Failure::new(FailureClass::StaleConnection, Phase::Connect, detail).into());
+    }
     let timeouts = &endpoint.timeouts;
     let started = Instant::now();
     let deadline = started + if request.stream { timeouts.stream_total } else { timeouts.total };
@@ -39,7 +49,8 @@ pub(super) async fn run(
         return Err(Failure::new(FailureClass::StaleConnection, Phase::Connect, detail).into());
     };
     let upstream_model = request.sent_model(endpoint).map(|own| &**own);
-    let body = request.outgoing(upstream_model, endpoint.quirks.stream_usage, permit.ask_usage);
+    let usage = endpoint.quirks.stream_usage;
+    let body = request.outgoing(BodyChanges { model: upstream_model, usage, ask_usage: permit.ask_usage, ids });
     let outgoing = OutgoingRequest {
         verb: request.route.id.verb(),
         path: &request.path,
@@ -62,21 +73,15 @@ pub(super) async fn run(
         request,
         retry_on,
     };
-    let mut response = response.until_commit_point().await?;
+    let mut response = match (response.until_commit_point().await, &request.files) {
+        (Err(error), Some(files)) if error.failure.class == FailureClass::ObjectNotHere => {
+            let may_try_again = Box::pin(replicate::forget_missing(upstreams, endpoint, files)).await && !is_new;
+            return Err(AttemptError { replay: may_try_again.then_some(Replay::Same), ..error });
+        }
+        (result, _) => result?,
+    };
     if let Some(body) = &mut response.body {
         body.deadline = deadline;
     }
     Ok(response)
-}
-
-/// Returns the failure of a request that got no response.
-pub(super) fn failure_of(error: SendError) -> Failure {
-    let (class, phase) = match error.kind {
-        SendErrorKind::StaleConnection => (FailureClass::StaleConnection, Phase::Head),
-        SendErrorKind::NoLocalSocket => (FailureClass::LocalSocketLimit, Phase::Connect),
-        SendErrorKind::Connect => (FailureClass::Connect, Phase::Connect),
-        SendErrorKind::TurnedAway => (FailureClass::Overloaded, Phase::Head),
-        SendErrorKind::Broken => (FailureClass::Protocol, Phase::Head),
-    };
-    with_connection_loss(Failure::new(class, phase, error.detail), error.connection_lost)
 }

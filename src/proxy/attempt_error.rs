@@ -3,10 +3,11 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
+use transport::{SendError, SendErrorKind};
 
 use super::client_request::ClientRequest;
-use super::response::CommittedResponse;
-use crate::types::{Failure, FailureClass, Usage};
+use super::response::{CommittedResponse, with_connection_loss};
+use crate::types::{Failure, FailureClass, Phase, Usage};
 
 /// A failed attempt, of which the client has seen nothing.
 #[derive(Debug)]
@@ -73,4 +74,16 @@ impl AttemptError {
     pub(super) fn has_answer(&self) -> bool {
         self.response.as_ref().is_some_and(|response| response.status.is_success())
     }
+}
+
+/// Returns the failure of a request that got no response.
+pub(super) fn failure_of(error: SendError) -> Failure {
+    let (class, phase) = match error.kind {
+        SendErrorKind::StaleConnection => (FailureClass::StaleConnection, Phase::Head),
+        SendErrorKind::NoLocalSocket => (FailureClass::LocalSocketLimit, Phase::Connect),
+        SendErrorKind::Connect => (FailureClass::Connect, Phase::Connect),
+        SendErrorKind::TurnedAway => (FailureClass::Overloaded, Phase::Head),
+        SendErrorKind::Broken => (FailureClass::Protocol, Phase::Head),
+    };
+    with_connection_loss(Failure::new(class, phase, error.detail), error.connection_lost)
 }

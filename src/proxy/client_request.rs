@@ -10,6 +10,7 @@ mod fields;
 mod form;
 mod invalid;
 mod model_path;
+mod named_files;
 pub(super) mod query;
 mod query_model;
 mod session;
@@ -22,20 +23,20 @@ use std::time::Duration;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::web::Bytes;
 use serde_json::value::RawValue;
-use transport::OutgoingBody;
 
 use self::alias::AliasedModels;
+pub(super) use self::body::{BodyChanges, BodyEdit, FormSource};
 use self::body::{JsonBody, RequestBody};
 use self::client_timeout::client_timeout;
 use self::fields::RequestFields;
 pub use self::invalid::InvalidRequest;
 use self::invalid::not_valid;
 use self::model_path::asks_for_events;
+pub(super) use self::named_files::{NamedFile, NamedFiles};
 use self::query::without_key;
 use self::session::{SessionFields, session_of};
 use self::stream_options::{UsageWish, member, place, usage_wish};
 use super::headers::{Header, client_headers};
-use crate::config::StreamUsage;
 use crate::dialect::billed::billed_by_request;
 use crate::dialect::json_depth::{DEEPEST, is_shallow};
 use crate::dialect::scanned_body::ScannedBody;
@@ -85,6 +86,10 @@ pub struct ClientRequest {
     alias: Option<Box<AliasedModels>>,
     /// Answers get the asked name of the model.
     pub echo_model: bool,
+    /// Files go to the accounts that need them (`server.replicateFiles`).
+    pub replicates: bool,
+    /// The files that the body names and that any account may have.
+    pub(super) files: Option<Box<NamedFiles>>,
     body: RequestBody,
 }
 
@@ -119,8 +124,7 @@ impl ClientRequest {
         // What is asked of an object needs no body.
         let is_without = body.is_empty() && matches!(asked.reply, ReplyKind::Object | ReplyKind::File);
         let is_opaque = matches!(asked.model, ModelPlace::Unread | ModelPlace::QueryOrNowhere);
-        let is_read = !is_opaque && !is_without;
-        let text = if is_read { std::str::from_utf8(&body) } else { Ok("{}") };
+        let text = if is_opaque || is_without { Ok("{}") } else { std::str::from_utf8(&body) };
         let text = text.map_err(|_| invalid("the body is not UTF-8".into(), None))?;
         // A list would be taken for a struct by its order.
         if !text.trim_start().starts_with('{') {
@@ -173,6 +177,8 @@ impl ClientRequest {
             headers: passed,
             alias: None,
             echo_model: false,
+            replicates: false,
+            files: None,
             body: RequestBody::Json(JsonBody { bytes: body, model_at, resources_at: Vec::new(), usage, options_at }),
         })
     }
@@ -218,33 +224,10 @@ impl ClientRequest {
             objects: self.objects.clone(),
             headers: self.headers.clone(),
             alias: None,
+            files: None,
             body: RequestBody::none(),
             ..*self
         }
-    }
-
-    /// Would the proxy have to ask for this stream's usage, as the client did not?
-    pub(super) fn lacks_usage(&self) -> bool {
-        self.body.lacks_usage()
-    }
-
-    /// The client's JSON; nothing of a form.
-    pub(super) fn json(&self) -> &Bytes {
-        self.body.json()
-    }
-
-    /// The JSON for an upstream: the client's own bytes, except for the model's name and, if `ask_usage`, the wish for usage.
-    pub fn body_for(&self, upstream_model: Option<&str>, ask_usage: bool) -> Bytes {
-        match &self.body {
-            RequestBody::Json(body) => body.asking(upstream_model, ask_usage),
-            RequestBody::Form(_) => Bytes::new(),
-        }
-    }
-
-    /// The body for an upstream with this name for the model, if not the client's. `usage`: how the upstream reports the usage of
-    /// streams; `ask`: a wish for usage is added.
-    pub(super) fn outgoing(&self, upstream_model: Option<&str>, usage: StreamUsage, ask: bool) -> OutgoingBody {
-        self.body.for_upstream(upstream_model, usage, ask)
     }
 }
 

@@ -13,19 +13,18 @@
 //! 7. In doubt another upstream is asked; the last refusal passes unchanged. An upstream rests for its *deeds* only, never for
 //!    the words of a client.
 
+mod changes;
 mod long_wait;
 
 use std::rc::Rc;
 
 use actix_web::http::header::HeaderValue;
-use actix_web::web::Bytes;
 use actix_web::{HttpResponse, ResponseError};
 use tokio::time::timeout;
 
 use super::attempt::hedge::{self, Ended};
 use super::attempt_error::{AttemptError, ErrorResponse};
 use super::client_request::ClientRequest;
-use super::client_secrets::{ClientSecret, MadeSecret};
 use super::headers;
 use super::pool::Upstreams;
 use super::response::CommittedResponse;
@@ -35,11 +34,11 @@ use super::retry_state::last_failure::LastFailure;
 use super::retry_state::object_home::TwoHomes;
 use super::retry_state::{FailedAttempt, Next, RetryState};
 use crate::config::RetryConfig;
-use crate::dialect::SecretUse;
+use crate::dialect::ReplyKind;
 use crate::error::{ApiError, MissingModel, X_SHOULD_RETRY};
 use crate::records::{OpenRecord, RequestEnd};
 use crate::scheduler::{AdmissionError, GetSimilarNames};
-use crate::types::{ApiId, FailureClass, ModelKey, Now, ObjectKey, Outcome, RateLimitSummary};
+use crate::types::{ApiId, FailureClass, ModelKey, Outcome, RateLimitSummary};
 use crate::upstream::{Permit, Refusal};
 
 /// Why nobody served a request.
@@ -89,12 +88,9 @@ pub async fn dispatch<U: Upstreams>(
     let mut response = match served {
         Ok((permit, response)) => {
             let is_gone = request.route.objects.forgets;
-            if let Some(gone) = request.last_id.filter(|_| is_gone && response.outcome == Outcome::Completed) {
-                upstreams.homes().forget(vec![gone]);
-            }
-            if request.route.objects.secret == SecretUse::Made && response.outcome == Outcome::Completed {
-                let api = &permit.endpoint().api;
-                remember_secret(&*upstreams, &mut state.record, (api, response.buffered.front()));
+            if response.outcome == Outcome::Completed && request.route.reply == ReplyKind::Object {
+                Box::pin(changes::make(&upstreams, &request, (&permit.endpoint().api, &response), &mut state.record))
+                    .await;
             }
             let makes_objects = request.route.reply.has_objects() && !is_gone;
             let api = || permit.endpoint().api.clone();
@@ -123,7 +119,7 @@ async fn serve(
 ) -> Result<(Permit, Box<CommittedResponse>), Exhausted> {
     if !request.objects.objects.is_empty() {
         // Boxed: few requests name objects.
-        Box::pin(state.home.find(upstreams.homes(), &request.objects)).await.map_err(Exhausted::TwoHomes)?;
+        Box::pin(state.home.find_for(upstreams, request)).await.map_err(Exhausted::TwoHomes)?;
     }
     loop {
         let selected = upstreams.select(state.selection(request)).await;
@@ -145,7 +141,7 @@ async fn serve(
                 let is_complete = response.outcome == Outcome::Completed;
                 state.record_success(&permit, place, is_complete);
                 if is_complete {
-                    state.home.served_by(&permit.endpoint().api, upstreams.homes(), &request.objects);
+                    state.home.served_by(&permit.endpoint().api, upstreams.homes(), request);
                 }
                 return Ok((permit, response));
             }
@@ -160,19 +156,6 @@ async fn serve(
             }
         }
     }
-}
-
-/// Remembers the secret of a realtime session in an account's answer.
-fn remember_secret(upstreams: &impl Upstreams, record: &mut OpenRecord, (api, answer): (&ApiId, Option<&Bytes>)) {
-    let mut key = None;
-    record.with(|record| key.clone_from(&record.key));
-    let made = answer.and_then(|answer| MadeSecret::read(answer));
-    let (Some(MadeSecret { value, expires_at }), Some(key), Some(secrets)) = (made, key, upstreams.secrets()) else {
-        return;
-    };
-    let expires = expires_at.saturating_mul(1_000);
-    secrets.remember(&value, ClientSecret { api: api.clone(), key, expires }, Now::read().wall);
-    upstreams.homes().remember(vec![ObjectKey::of_id(&value)], api);
 }
 
 /// Returns the client's response when nobody served: the last upstream's own error, else ours.

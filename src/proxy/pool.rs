@@ -15,6 +15,7 @@ use transport::{ClientCache, IncomingResponse, OutgoingBody, SendError};
 use self::budget::RetryBudget;
 use self::target::client_of;
 use super::client_secrets::ClientSecrets;
+use super::file_copies::FileCopies;
 use super::headers::{self, Header};
 use crate::homes::Homes;
 use crate::scheduler::{AdmissionError, Admitted, GetSimilarNames, SchedulerActor, Select};
@@ -40,8 +41,8 @@ impl OutgoingRequest<'_> {
     }
 }
 
-/// What the loop needs of the world: permits, exchanges, and the retry budget.
-pub trait Upstreams {
+/// What the loop needs of the world: permits, exchanges, and the retry budget. Some work outlives a request.
+pub trait Upstreams: 'static {
     /// Returns the permit for one attempt.
     fn select(&self, select: Select) -> impl Future<Output = Result<Admitted, AdmissionError>>;
 
@@ -63,6 +64,11 @@ pub trait Upstreams {
     /// Where objects live.
     fn homes(&self) -> &Homes;
 
+    /// What is kept of files, if anything is.
+    fn copies(&self) -> Option<&FileCopies> {
+        None
+    }
+
     /// Whose the secrets of realtime sessions are, if anybody remembers.
     fn secrets(&self) -> Option<&ClientSecrets> {
         None
@@ -81,6 +87,8 @@ pub struct Pool {
     pub homes: Homes,
     /// Whose the secrets of realtime sessions are.
     pub secrets: Arc<ClientSecrets>,
+    /// What is kept of files.
+    pub copies: Arc<FileCopies>,
 }
 
 impl Upstreams for Pool {
@@ -117,6 +125,10 @@ impl Upstreams for Pool {
 
     fn homes(&self) -> &Homes {
         &self.homes
+    }
+
+    fn copies(&self) -> Option<&FileCopies> {
+        Some(&self.copies)
     }
 
     fn secrets(&self) -> Option<&ClientSecrets> {

@@ -135,9 +135,14 @@ impl<'a> RetryState<'a> {
             target: self.home.target.clone(),
             excluded: self.excluded.clone(),
             client: Arc::downgrade(&self.client),
-            may_queue: request.is_last_resort(),
-            may_panic: self.may_panic && request.is_last_resort(),
+            may_queue: self.is_last_resort(request),
+            may_panic: self.may_panic && self.is_last_resort(request),
         }
+    }
+
+    /// Returns whether nothing else is left to be asked for: no other model, and no other target.
+    fn is_last_resort(&self, request: &ClientRequest) -> bool {
+        request.is_last_resort() && !self.home.has_other_targets()
     }
 
     /// Returns the selection for a hedge: of another upstream than `first`, and only if one has room now.
@@ -250,7 +255,7 @@ impl<'a> RetryState<'a> {
             self.excluded.push(api.clone());
             self.may_panic &= !permit.is_probe();
             match error.failure.class == FailureClass::ObjectNotHere {
-                true => self.home.is_not_here(),
+                true => self.home.is_not_here(request, &api),
                 false => self.failures += 1,
             }
         }

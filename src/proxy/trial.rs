@@ -17,7 +17,7 @@ use transport::{ClientCache, IncomingResponse};
 
 use self::answer::{Pieces, TrialAnswer};
 pub use self::chat_model::chat_model;
-use super::attempt::failure_of;
+use super::attempt_error::failure_of;
 use super::headers::set_request_headers;
 use super::model_list::{ANTHROPIC_VERSION, timeout};
 use super::pool::target::client_of;

@@ -29,6 +29,7 @@ mod endpoints;
 mod examples;
 mod explain;
 mod failures;
+mod file_copies;
 mod first_run;
 mod forecast;
 mod forms;

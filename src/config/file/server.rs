@@ -63,6 +63,9 @@ pub struct ServerFile {
     /// Default: 8192.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub spool_mb: Option<u32>,
+    /// Whether the pool keeps the files that clients upload, up to 16 MiB each, and gives a file to the account that needs the
+    /// file for a request: where the home of the file can't serve, or several files have several homes. Default: false.
+    pub replicate_files: Option<bool>,
     /// Origins (`https://app.example.com`, `tauri://localhost`, `chrome-extension://ID`, `null`) whose pages may call the pool
     /// from a browser; `vscode-webview://*` for any host of such an app's scheme, `*` for any origin. Default: none.
     #[schemars(length(min = 1))]

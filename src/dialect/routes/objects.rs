@@ -60,7 +60,7 @@ pub(super) static OBJECT_ROUTES: &[Route] = &[
     get("conversations/{id}/items/{id}"),
     delete("conversations/{id}/items/{id}"),
     list("files", ListOrder::Descending),
-    in_forms(post("files")),
+    file(),
     get("files/{id}"),
     delete("files/{id}"),
     content("files/{id}/content"),
@@ -193,6 +193,12 @@ const fn list(path: &'static str, order: ListOrder) -> Route {
 const fn post(path: &'static str) -> Route {
     let objects = ObjectRules { names: Naming::Anywhere, makes: true, ..ObjectRules::NONE };
     Route { id: RouteId::new(path).free(), objects, ..get("") }
+}
+
+/// Returns the row of a request that uploads a file.
+const fn file() -> Route {
+    let row = in_forms(post("files"));
+    Route { objects: ObjectRules { is_file: true, ..row.objects }, ..row }
 }
 
 /// Returns the row of a request that runs an assistant: the model stands in the body, or with the assistant.

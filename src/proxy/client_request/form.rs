@@ -56,6 +56,8 @@ impl ClientRequest {
             headers: passed,
             alias: None,
             echo_model: false,
+            replicates: false,
+            files: None,
             body: RequestBody::Form(FormBody { model_at, bytes }),
         })
     }

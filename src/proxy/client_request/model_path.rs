@@ -69,6 +69,8 @@ impl ClientRequest {
             headers: passed,
             alias: None,
             echo_model: false,
+            replicates: false,
+            files: None,
             body: RequestBody::Json(JsonBody {
                 model_at: 0..0,
                 resources_at: named_at,

@@ -105,6 +105,7 @@ async fn client(configuration: &Value) -> OwnClient {
         budget: Arc::new(RetryBudget::default()),
         homes: Default::default(),
         secrets: Default::default(),
+        copies: Arc::new(crate::proxy::FileCopies::open("no-such-folder".into())),
     };
     let (records, recorder) = (recorder.actor().clone(), Recorder::new(recorder, || false));
     OwnClient { pool: Rc::new(pool), keys: KeyGate::new(keys), recorder, records, supervisor, config, client: None }

@@ -8,7 +8,8 @@ use crate::proxy::pool::budget::backoff;
 use crate::scheduler::AdmissionError;
 
 impl RetryState<'_> {
-    /// Prepares the next selection after a refusal: of the next model of an alias, or after a pause of the same upstreams.
+    /// Prepares the next selection after a refusal: of the next place of files, of the next model of an alias, or after a pause of the
+    /// same upstreams.
     ///
     /// # Errors
     /// With the refusal of all models, when nobody is left to be asked.
@@ -17,6 +18,9 @@ impl RetryState<'_> {
         request: &mut ClientRequest,
         refused: AdmissionError,
     ) -> Result<(), AdmissionError> {
+        if self.home.go_on_after(&refused) {
+            return Ok(());
+        }
         if self.pass_over_model(request, &refused) {
             return Ok(());
         }

@@ -11,8 +11,8 @@ use crate::error::ApiError;
 
 pub(super) use scanner::FormFields;
 pub use scanner::FormScanner;
-pub(super) use spool::SpooledFile;
 pub use spool::{Spool, SpoolError};
+pub(super) use spool::{SpooledFile, pieces_of};
 
 /// What is wrong with a form.
 #[derive(Debug, PartialEq, Eq)]

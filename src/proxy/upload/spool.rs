@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::web::Bytes;
-use futures_util::Stream;
 use futures_util::stream::unfold;
+use futures_util::{Stream, StreamExt};
 
 /// So much is read from a file at once, in bytes.
 const READ_AT_ONCE: u64 = 256 << 10;
@@ -116,12 +116,34 @@ impl SpooledFile {
         from: u64,
         to: u64,
     ) -> impl Stream<Item = io::Result<Bytes>> + use<> {
-        unfold((self.clone(), from), move |(file, at)| async move {
+        let owner = self.clone();
+        pieces_of(self.file.clone(), from, to).map(move |piece| {
+            let _is_used = &owner;
+            piece
+        })
+    }
+
+    /// Writes all bytes into another file. Blocks.
+    pub(in crate::proxy) fn copy_to(&self, to: &mut File) -> io::Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(0))?;
+        io::copy(&mut *file, to).map(drop)
+    }
+}
+
+/// Returns the bytes of a file from one place to another, read while they are sent.
+pub(in crate::proxy) fn pieces_of(
+    file: Arc<Mutex<File>>,
+    from: u64,
+    to: u64,
+) -> impl Stream<Item = io::Result<Bytes>> + use<> {
+    unfold(from, move |at| {
+        let reader = file.clone();
+        async move {
             let length = usize::try_from(to.saturating_sub(at).min(READ_AT_ONCE)).unwrap_or_default();
             if length == 0 {
                 return None;
             }
-            let reader = file.file.clone();
             let read = blocking(move || {
                 let mut buffer = vec![0; length];
                 let mut file = reader.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,12 +152,12 @@ impl SpooledFile {
                 Ok(Bytes::from(buffer))
             });
             match read.await {
-                Ok(bytes) => Some((Ok(bytes), (file, at + length as u64))),
-                Err(SpoolError::Disk(error)) => Some((Err(error), (file, to))),
+                Ok(bytes) => Some((Ok(bytes), at + length as u64)),
+                Err(SpoolError::Disk(error)) => Some((Err(error), to)),
                 Err(SpoolError::Full) => None,
             }
-        })
-    }
+        }
+    })
 }
 
 impl Drop for SpooledFile {

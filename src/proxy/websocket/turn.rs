@@ -169,7 +169,7 @@ impl<H: SocketHost> SocketConnection<H> {
                         Ok(events) => {
                             self.is_chosen = true;
                             state.record_success(&permit, place, true);
-                            state.home.served_by(&permit.endpoint().api, pool.homes(), &request.objects);
+                            state.home.served_by(&permit.endpoint().api, pool.homes(), request);
                             return Ok(Ok((permit, events)));
                         }
                         Err(failed) => (place, failed),

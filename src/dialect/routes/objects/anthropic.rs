@@ -3,7 +3,7 @@
 //! A session, its events and a dream run a model, and so does a run of a deployment. The `model` of
 //! these requests may be an object, and the pool does not read such an object.
 
-use super::{ListOrder, Route, blind, content, delete, detach, get, in_forms, list, post, runs};
+use super::{ListOrder, Route, blind, content, delete, detach, file, get, in_forms, list, post, runs};
 use crate::dialect::anthropic::Anthropic;
 use crate::types::RouteId;
 
@@ -16,7 +16,7 @@ pub(in crate::dialect::routes) static ANTHROPIC_ROUTES: &[Route] = &[
     claude(post("messages/batches/{id}/cancel")),
     claude(content("messages/batches/{id}/results")),
     claude(list("files", ListOrder::Descending)),
-    claude(in_forms(post("files"))),
+    claude(file()),
     claude(get("files/{id}")),
     claude(delete("files/{id}")),
     claude(content("files/{id}/content")),

@@ -1,7 +1,7 @@
 //! The rows of the Realtime API: WebSockets, secrets for browsers, and calls; and of live sessions over WebRTC and SIP.
 
 use super::{Route, blind, content, get, in_forms, likely, post, runs};
-use crate::dialect::routes::{ModelPlace, RealtimeUnit, SecretUse, SocketUse, with_secrets};
+use crate::dialect::routes::{ModelPlace, ObjectRules, RealtimeUnit, SecretUse, SocketUse};
 
 /// The models behind a realtime session without a model.
 const REALTIME_MODELS: &[&str] = &["gpt-realtime", "gpt-4o-realtime", "gpt-4o-mini-realtime", "gpt-4o-transcribe"];
@@ -51,4 +51,9 @@ const fn session(path: &'static str) -> Route {
 const fn opened_by_secrets(row: Route) -> Route {
     let row = with_secrets(SecretUse::Taken, likely(REALTIME_MODELS, blind(runs(row))));
     Route { model: ModelPlace::QueryOrNowhere, ..row }
+}
+
+/// Returns the same row, with something to do with secrets of realtime sessions.
+const fn with_secrets(secret: SecretUse, route: Route) -> Route {
+    Route { objects: ObjectRules { secret, ..route.objects }, ..route }
 }

@@ -17,8 +17,7 @@ use crate::config::KeyConfig;
 use crate::dialect::redact::redacted_error;
 use crate::dialect::{CalledRoute, RefusedResponse};
 use crate::error::ApiError;
-use crate::proxy::attempt::failure_of;
-use crate::proxy::attempt_error::{AttemptError, about_objects};
+use crate::proxy::attempt_error::{AttemptError, about_objects, failure_of};
 use crate::proxy::client_request::ClientRequest;
 use crate::proxy::dispatch::{Exhausted, fail, refuse};
 use crate::proxy::key_rights::refuse_by_limits;
@@ -147,7 +146,7 @@ async fn connect(
                 // What follows is admitted response by response: this permit gives itself back.
                 permit.responded(true, None);
                 state.record_success(&permit, place, true);
-                state.home.served_by(&permit.endpoint().api, pool.homes(), &request.objects);
+                state.home.served_by(&permit.endpoint().api, pool.homes(), request);
                 return Ok(upstream);
             }
             Err(error) => error,
