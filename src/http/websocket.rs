@@ -27,7 +27,7 @@ use super::request_id::{self, app_of};
 use crate::config::{ApiKey, Config, Identity, KeyConfig};
 use crate::dialect::{CalledRoute, SocketRoute};
 use crate::error::ApiError;
-use crate::keys::{KeyAdmissionError, KeyPermit};
+use crate::keys::{KeyAdmissionError, KeyPermit, KeySpending};
 use crate::proxy::{
     ClientSocket, RequestMemory, SocketEvidence, SocketHost, any_upstream_speaks, open_realtime, serve,
 };
@@ -192,6 +192,10 @@ impl SocketHost for Host {
 
     async fn admit_key(&self, key: &Arc<KeyConfig>, profile: &Profile) -> Result<Option<KeyPermit>, KeyAdmissionError> {
         self.worker.keys.admit(key, profile, &self.config()).await
+    }
+
+    fn spend(&self, key: &Arc<KeyConfig>, spending: KeySpending) {
+        self.worker.keys.spend(key, spending);
     }
 
     fn hold(&self) -> SocketMemory {

@@ -12,15 +12,15 @@ use actix::prelude::*;
 use quota::{Demand, Reservation};
 
 use super::demand::AverageCompletion;
-use super::messages::{AdmitKey, KeyAnswer, StopKeys};
+use super::messages::{AdmitKey, KeyAnswer, SpendByKey, StopKeys};
 use super::path::{KeyEvent, KeyPath, PathParts};
 use super::permit::KeyPermit;
 use super::refusal::RefusalCounts;
 use crate::alerts::AlertSender;
 use crate::config::{ConfigChanged, KeyConfig};
-use crate::mailbox::{ActorKind, Context, LaterReply, LaunchActor, LivesInMailbox};
+use crate::mailbox::{ActorKind, Context, LaterReply, LaunchActor, LivesInMailbox, ReadsInBatches};
 use crate::persistence::PersistenceActor;
-use crate::quotas::{Admission, AppliesEvents, OwnedEvents, QuotaHandle, QuotaRegistry, admit, join_later};
+use crate::quotas::{Admission, AppliesEvents, OwnedEvents, QuotaHandle, QuotaRegistry, admit, join_later, spend};
 use crate::types::{KeyName, Now};
 
 /// Owns the quotas of all keys.
@@ -243,6 +243,22 @@ impl Handler<AdmitKey> for KeysActor {
                 }
             }
         }
+    }
+}
+
+impl Handler<SpendByKey> for KeysActor {
+    type Result = ();
+
+    fn handle(&mut self, SpendByKey { key, actual }: SpendByKey, ctx: &mut Self::Context) {
+        self.drain_events();
+        if !self.keys.contains_key(&key.name) {
+            self.adopt(&key);
+        }
+        let Some(state) = self.keys.get(&key.name) else { return };
+        let now = Now::read();
+        spend(&state.quotas, actual, now);
+        self.note_used(state.quotas.clone());
+        self.wake(ctx);
     }
 }
 

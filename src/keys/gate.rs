@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use quota::TakeError;
+use quota::{ActualUsage, TakeError};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::actor::KeysActor;
 use super::demand::KeyDemand;
 use super::limits::{has_budget, is_limited};
-use super::messages::{AdmitKey, GetKeyStatus, KeyAnswer, KeyStatus};
+use super::messages::{AdmitKey, GetKeyStatus, KeyAnswer, KeyStatus, SpendByKey};
 use super::path::KeyPath;
-use super::permit::KeyPermit;
+use super::permit::{KeyPermit, KeySpending};
 use super::refusal::{FullLimit, KeyAdmissionError};
 use crate::config::{Config, KeyConfig};
 use crate::mailbox::{ActorKind, refused};
@@ -88,6 +88,18 @@ impl KeyGate {
             Some(decided) => decided.map(Some),
             // Boxed: most requests need not carry the future.
             None => Box::pin(self.ask(key, demand)).await.map(Some),
+        }
+    }
+
+    /// Counts what a key has spent without an admission. No request is counted.
+    pub fn spend(&self, key: &Arc<KeyConfig>, spending: KeySpending) {
+        if !is_limited(key) {
+            return;
+        }
+        let actual =
+            ActualUsage { counts: false, tokens: Some(spending.tokens), cost: Some(spending.cost.nanodollars()) };
+        if self.actor.try_send(SpendByKey { key: key.clone(), actual }).is_err() {
+            refused(ActorKind::Keys, 1);
         }
     }
 

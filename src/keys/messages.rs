@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
+use quota::ActualUsage;
 use tokio::sync::oneshot;
 
 use super::demand::KeyDemand;
@@ -22,6 +23,15 @@ pub(super) struct AdmitKey {
     pub(super) demand: KeyDemand,
     /// A client that has left reads no answer: the permit in the answer gives itself back.
     pub(super) reply: oneshot::Sender<KeyAnswer>,
+}
+
+/// Count what a key has spent without an admission. Sent by a worker's gate. If lost, the limits of the key do not know of it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct SpendByKey {
+    /// As the worker knows the key.
+    pub(super) key: Arc<KeyConfig>,
+    pub(super) actual: ActualUsage,
 }
 
 /// The answer to an [`AdmitKey`]: a permit or a refusal, and the short way to the next.

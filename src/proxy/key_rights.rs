@@ -33,16 +33,23 @@ impl ClientRequest {
             self.profile.apis.clone_from(&key.apis);
             return Ok(());
         }
-        if let Some(models) = key.models.as_ref().filter(|models| !models.has(model)) {
-            return Err(KeyRefusal::ModelNotAllowed {
-                key: key.name.clone(),
-                model: model.to_string(),
-                allowed: models.iter().collect::<Vec<_>>().join(", "),
-            });
-        }
+        check_model(key, model)?;
         self.profile.apis.clone_from(&key.apis);
         self.models.clone_from(&key.models);
         Ok(())
+    }
+
+    /// Checks the rights of what is open again: since the begin, the key may have lost the model or the account.
+    ///
+    /// # Errors
+    /// When one of both is not among the key's.
+    pub fn check_rights(&self, key: &KeyConfig, api: &ApiId) -> Result<(), KeyRefusal> {
+        let model = self.asked_model();
+        if !model.is_empty() {
+            check_model(key, model)?;
+        }
+        let is_closed = key.apis.as_ref().is_some_and(|apis| !apis.has(api.as_str()));
+        if is_closed { Err(KeyRefusal::NoApiAllowed(String::new())) } else { Ok(()) }
     }
 
     /// Bounds a request for an unknown path to the account of all such requests.
@@ -82,6 +89,18 @@ impl ClientRequest {
             bearer.set_sensitive(true);
             self.headers.push((AUTHORIZATION, bearer));
         }
+    }
+}
+
+/// Checks that a key may use a model.
+fn check_model(key: &KeyConfig, model: &str) -> Result<(), KeyRefusal> {
+    match key.models.as_ref().filter(|models| !models.has(model)) {
+        Some(models) => Err(KeyRefusal::ModelNotAllowed {
+            key: key.name.clone(),
+            model: model.to_owned(),
+            allowed: models.iter().collect::<Vec<_>>().join(", "),
+        }),
+        None => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use quota::{Demand, Need, NoRoom, Reservation};
+use quota::{ActualUsage, Demand, Need, NoRoom, Reservation};
 use tokio::sync::oneshot;
 
 use super::handle::{Paused, QuotaHandle};
@@ -55,6 +55,19 @@ pub(crate) fn admit(quotas: &[QuotaHandle], demand: Demand, waiting: usize, now:
     let sent_at = SentAt::to_begin_by(begin_by.unwrap_or(u64::MAX));
     let reservations = quotas.iter().map(|quota| quota.reserve(&sent_at, demand, now)).collect();
     Admission::Admitted { sent_at, reservations }
+}
+
+/// Counts in all `quotas` what was used without an admission. No request is counted, and nothing that nobody knows.
+pub(crate) fn spend(quotas: &[QuotaHandle], actual: ActualUsage, now: Now) {
+    let known = ActualUsage { counts: false, tokens: actual.tokens.or(Some(0)), cost: actual.cost.or(Some(0)) };
+    let sent_at = SentAt::to_begin_by(u64::MAX);
+    sent_at.begin(now.mono);
+    sent_at.finish(now.mono);
+    // A quota counts nothing before the saved counts are there. Whoever spends was admitted before.
+    for quota in quotas.iter().filter(|quota| quota.is_ready()) {
+        let reservation = quota.reserve(&sent_at, Demand::default(), now);
+        quota.settle(&reservation, known, now);
+    }
 }
 
 /// Lets an attempt under way join the quotas that came into force meanwhile, unless the attempt belongs to another owner.

@@ -14,7 +14,7 @@ mod restore;
 mod status;
 mod store_requests;
 
-pub(crate) use admission::{Admission, admit, join_later, room};
+pub(crate) use admission::{Admission, admit, join_later, room, spend};
 pub(crate) use event_queue::{AppliesEvents, Drain, EventQueue, OwnedEvents, Urgency};
 pub(crate) use handle::{Paused, QuotaHandle, pause_all};
 pub(crate) use registry::ApiQuotas;

@@ -139,7 +139,7 @@ pub enum AttemptResult {
 /// The record of a request under way. The drop ends and sends the record, once, at any end of the request.
 #[derive(Debug)]
 pub struct OpenRecord {
-    record: Option<Box<RequestRecord>>,
+    pub(super) record: Option<Box<RequestRecord>>,
     since: Instant,
     recorder: Recorder,
     /// What the client's key gave, if anything of the key is limited. Boxed: most requests have none.

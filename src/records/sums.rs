@@ -50,6 +50,11 @@ impl OpenRecord {
         self.key_permit = permit.map(Box::new);
     }
 
+    /// Returns what the request has spent so far, for a key that gave nothing before.
+    pub fn spending(&self) -> KeySpending {
+        self.record.as_deref().map(RequestRecord::key_spending).unwrap_or_default()
+    }
+
     /// Returns what the key's tightest limit on requests leaves; `None` without such a limit.
     pub fn key_rate(&self) -> Option<RateLimitSummary> {
         self.key_permit.as_ref().and_then(|permit| permit.rate(Now::read_mono()))

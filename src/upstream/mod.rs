@@ -18,6 +18,7 @@ mod place;
 mod shared_state;
 mod state;
 mod token_stats;
+mod usage_meter;
 
 pub use actor::{RestUntil, TryAgain, UpstreamActor};
 pub use endpoint::{Endpoint, Reach};
@@ -32,6 +33,7 @@ pub use messages::{
 };
 pub use permit::{Permit, Suspicion};
 pub use place::AskedPath;
+pub use usage_meter::UsageMeter;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -81,6 +81,11 @@ impl Permit {
         self
     }
 
+    /// Returns the state of the upstream.
+    pub(super) fn shared(&self) -> &Arc<SharedState> {
+        &self.shared
+    }
+
     /// Returns where the attempt goes.
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.shared.endpoint

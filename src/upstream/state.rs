@@ -153,6 +153,11 @@ impl UpstreamState {
         served.then(|| self.token_stats.count(settlement.usage, now))
     }
 
+    /// Records what was used without an admission. Returns the change of the statistics.
+    pub(super) fn spent(&mut self, usage: Usage, now: Now) -> TokenChange {
+        self.token_stats.count_beside(usage, now)
+    }
+
     /// Adopts a changed entry, or one that came back. New limits count at once. A change may mend the reason of a rest: then all
     /// health is forgotten. Returns whether there was a change.
     pub(super) fn reconfigure(&mut self, config: Arc<ApiConfig>) -> bool {

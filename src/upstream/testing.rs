@@ -64,7 +64,10 @@ impl TestUpstream {
             match event {
                 UpstreamEvent::Settled { settlement, .. } => reports.settled.push(settlement),
                 UpstreamEvent::Confirmed(refusal) => reports.confirmed.push(refusal.failure),
-                UpstreamEvent::Admitted { .. } | UpstreamEvent::Refunded { .. } | UpstreamEvent::Responded { .. } => {}
+                UpstreamEvent::Admitted { .. }
+                | UpstreamEvent::Refunded { .. }
+                | UpstreamEvent::Responded { .. }
+                | UpstreamEvent::Spent { .. } => {}
             }
         }
         reports

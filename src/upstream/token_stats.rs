@@ -41,11 +41,20 @@ impl TokenStatsRecorder {
 
     /// Records an answer. Returns the change of the statistics.
     pub(super) fn count(&mut self, usage: Option<Usage>, now: Now) -> TokenChange {
-        let at = self.moment(now);
         if let Some(Usage { completion, .. }) = usage.and_then(Usage::of_tokens) {
             let before = self.average_completion.unwrap_or(completion);
             self.average_completion = Some(before.saturating_mul(7).saturating_add(completion).div_ceil(8));
         }
+        self.record(usage, now)
+    }
+
+    /// Records what was used beside the answers, and says nothing of their length. Returns the change of the statistics.
+    pub(super) fn count_beside(&mut self, usage: Usage, now: Now) -> TokenChange {
+        self.record(Some(usage), now)
+    }
+
+    fn record(&mut self, usage: Option<Usage>, now: Now) -> TokenChange {
+        let at = self.moment(now);
         self.tokens.record(usage, at);
         let (hour, day) = self.tokens.at(at);
         TokenChange::Grown { totals: self.tokens.totals, hour: (at.hour, hour), day: (at.day, day) }

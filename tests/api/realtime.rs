@@ -2,8 +2,11 @@
 
 mod ends;
 mod limits;
+mod odd;
+mod rights;
 mod sdk;
 mod secrets;
+mod spent;
 mod upgrade;
 
 use serde_json::{Value, json};

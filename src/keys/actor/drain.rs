@@ -51,7 +51,7 @@ impl AppliesEvents for KeysActor {
                 for (quota, reservation) in quotas.iter().zip(&reservations) {
                     quota.settle(reservation, actual, now);
                 }
-                self.unsaved.insert(Rc::as_ptr(&quotas).cast::<()>() as usize, quotas);
+                self.note_used(quotas);
                 if let Some(state) = self.keys.get_mut(&key) {
                     state.in_flight = state.in_flight.saturating_sub(1);
                     if let Some(completion) = completion {
@@ -73,6 +73,13 @@ impl AppliesEvents for KeysActor {
             let quotas = used.values().flat_map(|quotas| quotas.iter()).map(QuotaHandle::record).collect();
             self.persistence.do_send(Save { quotas, tokens: Vec::new() });
         }
+    }
+}
+
+impl KeysActor {
+    /// Remembers to save these quotas.
+    pub(super) fn note_used(&mut self, quotas: Rc<[QuotaHandle]>) {
+        self.unsaved.insert(Rc::as_ptr(&quotas).cast::<()>() as usize, quotas);
     }
 }
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
-use transport::{SocketClose, SocketMessage};
+use transport::SocketMessage;
 
 use super::RequestMemory;
 use super::client_side::ClientSide;
-use super::ending::{Ending, code};
+use super::ending::Ending;
 use super::upstream_side::UpstreamSide;
 
 /// How long the client may take to answer a close of ours.
@@ -19,13 +19,11 @@ pub(super) async fn close_both<M: RequestMemory>(
     upstream_side: Option<UpstreamSide>,
     ending: Ending,
 ) {
-    let normal = || SocketClose::new(code::NORMAL, "");
+    let upstream = ending.for_upstream();
     let is_answer = matches!(ending, Ending::Client(_));
-    let (client, upstream) = match ending {
-        Ending::Client(close) => (Some(close.clone()), close),
-        Ending::ClientGone => (None, normal()),
-        Ending::Upstream(close) => (Some(close), normal()),
-        Ending::Ours(close) => (Some(close.clone()), close),
+    let client = match ending {
+        Ending::Client(close) | Ending::Upstream(close) | Ending::Ours(close) => Some(close),
+        Ending::ClientGone => None,
     };
     if let Some(upstream_side) = upstream_side {
         upstream_side.close(upstream).await;

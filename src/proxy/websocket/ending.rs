@@ -43,6 +43,19 @@ impl Ending {
     pub(super) fn upstream_lost() -> Self {
         Ending::Upstream(SocketClose::new(code::INTERNAL, "the connection to the upstream API was lost"))
     }
+
+    /// Returns the close for the upstream.
+    pub(super) fn for_upstream(&self) -> SocketClose {
+        match self {
+            Ending::Client(close) | Ending::Ours(close) => close.clone(),
+            Ending::ClientGone | Ending::Upstream(_) => SocketClose::new(code::NORMAL, ""),
+        }
+    }
+
+    /// Returns the end of a connection for which there is no room.
+    pub(super) fn no_room() -> Self {
+        Ending::Ours(SocketClose::new(code::POLICY, "a limit or a budget leaves no room for a response"))
+    }
 }
 
 /// Returns the code to send for one that came. Some codes are never sent: they say that none came.

@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use crate::config::{ApiKey, Config, KeyConfig};
 use crate::error::ApiError;
-use crate::keys::{KeyAdmissionError, KeyPermit};
+use crate::keys::{KeyAdmissionError, KeyPermit, KeySpending};
 use crate::records::OpenRecord;
 use crate::types::Profile;
 
@@ -95,6 +95,9 @@ pub trait SocketHost: 'static {
         key: &Arc<KeyConfig>,
         profile: &Profile,
     ) -> impl Future<Output = Result<Option<KeyPermit>, KeyAdmissionError>>;
+
+    /// Counts what a key has spent without an admission.
+    fn spend(&self, key: &Arc<KeyConfig>, spending: KeySpending);
 
     /// Returns a share of the memory for requests, of nothing yet.
     fn hold(&self) -> Self::Memory;

@@ -2,14 +2,15 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 
 use super::{Attempt, UpstreamActor, price};
 use crate::mailbox::ReadsInBatches;
 use crate::persistence::{Save, TokenChange};
-use crate::quotas::{AppliesEvents, Drain, OwnedEvents, Paused, QuotaHandle, pause_all};
-use crate::types::{Now, SentAt, Settlement};
+use crate::quotas::{AppliesEvents, Drain, OwnedEvents, Paused, QuotaHandle, pause_all, spend};
+use crate::types::{Now, Outcome, SentAt, Settlement};
 use crate::upstream::fast_path::FastPath;
 use crate::upstream::health::ModelRoute;
 use crate::upstream::shared_state::{ConfirmedRefusal, ModelCredits, UpstreamEvent};
@@ -93,6 +94,15 @@ impl AppliesEvents for UpstreamActor {
                 let Some(attempt) = self.out.remove(&sent_at.id()) else { return };
                 pause_all(&attempt.quotas, held, now);
                 self.settle(&attempt, &settlement, now);
+            }
+            UpstreamEvent::Spent { model, usage } => {
+                let quotas = self.quotas.for_model(&model, &self.registry);
+                pause_all(&quotas, held, now);
+                let price = price(&self.shared, &quotas, &model);
+                let told = Settlement { usage: Some(usage), ..Settlement::of(Outcome::Completed, Duration::ZERO) };
+                spend(&quotas, self.state.actual_usage(&told, price), now);
+                self.unsaved.note_used(&quotas);
+                self.unsaved.note_change(self.state.spent(usage, now));
             }
             UpstreamEvent::Confirmed(refusal) => self.on_confirmed(&refusal, now),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use quota::Demand;
 
 use super::ModelCredits;
-use crate::types::{Failure, Now, RouteId, SentAt, Settlement};
+use crate::types::{Failure, Now, RouteId, SentAt, Settlement, Usage};
 
 /// A worker's report.
 #[derive(Debug)]
@@ -36,6 +36,12 @@ pub(crate) enum UpstreamEvent {
     },
     /// An attempt ended.
     Settled { sent_at: SentAt, settlement: Settlement },
+    /// The upstream did something that nobody had asked for, or that was not admitted: no request, only what was used.
+    Spent {
+        /// By the upstream's own name.
+        model: Arc<str>,
+        usage: Usage,
+    },
     /// Another upstream served what this one had refused.
     Confirmed(ConfirmedRefusal),
 }

@@ -11,7 +11,7 @@ use actix_web::web::{Bytes, Payload};
 use tokio::time::{Instant, timeout_at};
 use transport::HandshakeRefusal;
 
-use super::admission::ConnectionGate;
+use super::admission::{ConnectionGate, ServedBy};
 use super::relay::Relay;
 use crate::config::KeyConfig;
 use crate::dialect::redact::redacted_error;
@@ -29,7 +29,7 @@ use crate::proxy::websocket::client_side::{ClientSide, Outbox};
 use crate::proxy::websocket::refusal::{late, refused_attempt, sent};
 use crate::proxy::websocket::upstream_side::{NotOpened, Opening, UpstreamSide};
 use crate::types::{Failure, FailureClass, Phase, TokenEstimate};
-use crate::upstream::Permit;
+use crate::upstream::{Permit, UsageMeter};
 
 /// The sub-protocol of clients that expect the events of the beta.
 const BETA_PROTOCOL: &str = "openai-beta.realtime-v1";
@@ -104,9 +104,10 @@ pub async fn open_realtime<H: SocketHost>(
     }
     let mut state = RetryState::new(&request, config.retry, pool.budget(), record);
     match connect(&pool, &mut request, &mut state).await {
-        Ok(upstream) => {
+        Ok((upstream, meter)) => {
             state.record.discard();
-            Ok(RealtimeSocket { admission: ConnectionGate::new(pool.clone(), host, request, &upstream), upstream })
+            let served = ServedBy { endpoint: upstream.endpoint.clone(), meter };
+            Ok(RealtimeSocket { admission: ConnectionGate::new(pool.clone(), host, request, served), upstream })
         }
         Err(Exhausted::Refused(refused)) if state.failures > 0 && state.only_missing_paths => {
             log::debug!("no account with the path: {refused}");
@@ -127,7 +128,7 @@ async fn connect(
     pool: &Pool,
     request: &mut ClientRequest,
     state: &mut RetryState<'_>,
-) -> Result<UpstreamSide, Exhausted> {
+) -> Result<(UpstreamSide, UsageMeter), Exhausted> {
     if !request.objects.objects.is_empty() {
         state.home.find(pool.homes(), &request.objects).await.map_err(Exhausted::TwoHomes)?;
     }
@@ -147,7 +148,7 @@ async fn connect(
                 permit.responded(true, None);
                 state.record_success(&permit, place, true);
                 state.home.served_by(&permit.endpoint().api, pool.homes(), request);
-                return Ok(upstream);
+                return Ok((upstream, UsageMeter::of(&permit)));
             }
             Err(error) => error,
         };

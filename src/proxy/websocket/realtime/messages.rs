@@ -1,22 +1,22 @@
 //! The messages of an open connection, from either side.
 
 use actix_web::web::Bytes;
-use serde_json::json;
-use transport::{SocketClose, SocketMessage};
+use transport::SocketMessage;
 
 use super::admission::{NotAdmitted, realtime_event};
+use super::leaving::{cancel, expect_rest};
 use super::relay::{Decision, Held, Relay};
 use super::responses::Reserved;
-use crate::dialect::openai::realtime::{RealtimeEvent, RealtimeQuestion, read_event, read_question};
+use crate::dialect::openai::realtime::{RealtimeEvent, RealtimeQuestion, read_question};
 use crate::dialect::{RealtimeUnit, SocketUse};
 use crate::error::ApiError;
 use crate::proxy::websocket::SocketHost;
 use crate::proxy::websocket::answer::broken_off;
-use crate::proxy::websocket::ending::{Ending, code};
+use crate::proxy::websocket::ending::Ending;
 use crate::proxy::websocket::receive::lost;
-use crate::proxy::websocket::refusal::sent;
 use crate::proxy::websocket::upstream_side::FromUpstream;
 use crate::scheduler::AdmissionError;
+use crate::types::Outcome;
 
 impl<H: SocketHost> Relay<H> {
     /// Admits the connection itself, where there are no responses.
@@ -31,7 +31,7 @@ impl<H: SocketHost> Relay<H> {
         if !counts_itself {
             return Ok(());
         }
-        match self.admission.admit(0).await.and_then(in_time) {
+        match self.admission.admit(0, None).await.and_then(in_time) {
             Ok(reserved) => {
                 self.responses.begin_connection(reserved);
                 Ok(())
@@ -54,6 +54,10 @@ impl<H: SocketHost> Relay<H> {
                 self.refuse(ApiError::Overloaded("too many responses of this connection are under way")).await;
             }
             RealtimeQuestion::Response(event_id) => self.admit(Held::Asked(message, event_id)),
+            RealtimeQuestion::Transcriber(model) => {
+                self.transcriber = Some(model.into());
+                self.send_up(&message);
+            }
             RealtimeQuestion::Other => self.send_up(&message),
         }
         Ok(())
@@ -88,40 +92,27 @@ impl<H: SocketHost> Relay<H> {
                 return Err(Ending::upstream_lost());
             }
         };
-        match self.read(&message) {
+        match self.admission.read(&message) {
             RealtimeEvent::Created(id) => {
-                if !self.responses.begin_asked(&id) {
+                if !self.responses.is_open(&id) && !self.responses.begin_asked(&id) {
                     self.admit(Held::Begun(message, id));
                     return Ok(());
                 }
             }
             RealtimeEvent::Content(id) => self.responses.has_content(&id),
-            RealtimeEvent::Done(end) => self.responses.end(end),
+            RealtimeEvent::Done(end) => self.responses.end(end, Outcome::Completed),
             RealtimeEvent::Refused(event_id) => self.responses.refuse(event_id.as_deref()),
             RealtimeEvent::Transcribed(usage) if self.only_transcribes() => {
                 self.admit(Held::Transcribed(message, usage));
                 return Ok(());
             }
-            RealtimeEvent::Transcribed(_) | RealtimeEvent::Other => {}
+            // The response to what was said is the request.
+            RealtimeEvent::Transcribed(Some(usage)) => self.admission.record_spent(self.transcriber.as_ref(), usage),
+            RealtimeEvent::Transcriber(model) => self.transcriber = Some(model.into()),
+            RealtimeEvent::Transcribed(None) | RealtimeEvent::Other => {}
         }
         self.client.send(&message).await;
         Ok(())
-    }
-
-    fn read(&self, message: &SocketMessage) -> RealtimeEvent {
-        match (message, &self.upstream) {
-            (SocketMessage::Text(text), Some(upstream)) => {
-                read_event(text, sent(&self.admission.request, &upstream.endpoint))
-            }
-            (
-                SocketMessage::Text(_)
-                | SocketMessage::Binary(_)
-                | SocketMessage::Ping(_)
-                | SocketMessage::Pong(_)
-                | SocketMessage::Close(_),
-                _,
-            ) => RealtimeEvent::Other,
-        }
     }
 
     /// Returns whether the session has no responses: what is written down is the answer.
@@ -133,6 +124,9 @@ impl<H: SocketHost> Relay<H> {
     pub(super) async fn admitted(&mut self, admitted: Decision<H::Slot>) -> Result<(), Ending> {
         let Some((held, _)) = self.admitting.take() else { return Ok(()) };
         let admitted = admitted.and_then(in_time);
+        if self.rest.is_none() {
+            self.rest = Some(expect_rest());
+        }
         match (held, admitted) {
             (Held::Asked(message, event_id), Ok(reserved)) => {
                 self.send_up(&message);
@@ -149,14 +143,16 @@ impl<H: SocketHost> Relay<H> {
                 self.client.send(&message).await;
                 Ok(())
             }
-            (Held::Asked(..), Err(NotAdmitted { event, is_final: false })) => {
+            (Held::Asked(..), Err(NotAdmitted { event, is_final })) => {
+                // What is under way may end.
+                self.is_refused |= is_final;
                 self.client.send_text(event).await;
                 Ok(())
             }
-            (Held::Asked(..) | Held::Transcribed(..), Err(refused)) => Err(self.end_refused(refused.event).await),
+            (Held::Transcribed(..), Err(refused)) => Err(self.end_refused(refused.event).await),
             (Held::Begun(_, id), Err(refused)) => {
-                let cancel = json!({ "type": "response.cancel", "response_id": id });
-                self.send_up(&SocketMessage::Text(Bytes::from(cancel.to_string())));
+                self.send_up(&cancel(&id));
+                self.cancelled = Some(id);
                 Err(self.end_refused(refused.event).await)
             }
         }
@@ -164,7 +160,7 @@ impl<H: SocketHost> Relay<H> {
 
     async fn end_refused(&mut self, event: Bytes) -> Ending {
         self.client.send_text(event).await;
-        Ending::Ours(SocketClose::new(code::POLICY, "a limit or a budget leaves no room for a response"))
+        Ending::no_room()
     }
 }
 

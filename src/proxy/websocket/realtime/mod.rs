@@ -10,16 +10,21 @@
 //!    corrects that ([`responses`]).
 //! 5. A refusal is an event. It ends the connection, too, if asking again would not help: a spent budget, a key that is none any more, a
 //!    response that had begun already.
-//! 6. A connection whose account or key has left the configuration ends as soon as no response is under way.
+//! 6. A connection ends as soon as no response is under way if its account or key has left the configuration, or if the key has lost the
+//!    model or the account.
+//! 7. What the account takes beside admitted responses counts as it tells: cancelled responses, and what is written down beside a
+//!    conversation ([`spent`]). A connection that ends cancels what is under way, and hears what that took ([`leaving`]).
 //!
 //! # Bounds
 //! Messages as in [`super`]. Responses under way: [`responses::MOST_OPEN`]. A connection on which nothing passes ends after
-//! [`relay::LONGEST_IDLE`].
+//! [`relay::LONGEST_IDLE`]. Last words of an account: [`leaving::TOLD_WITHIN`].
 
 mod admission;
 mod connect;
+mod leaving;
 mod messages;
 mod relay;
 mod responses;
+mod spent;
 
 pub use connect::{RealtimeSocket, open_realtime};

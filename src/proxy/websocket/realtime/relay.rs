@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::ResponseError;
@@ -10,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use transport::{SocketClose, SocketMessage};
 
 use super::admission::{ConnectionGate, NotAdmitted, realtime_event};
+use super::leaving::{Leaving, LeavingSender};
 use super::responses::{Reserved, Responses};
 use crate::error::ApiError;
 use crate::proxy::websocket::SocketHost;
@@ -56,6 +58,20 @@ pub(super) struct Relay<H: SocketHost> {
     pub(super) admitting: Option<(Held, LocalBoxFuture<'static, Decision<H::Slot>>)>,
     /// The server takes no more connections.
     pub(super) drains: bool,
+    /// A response was refused for good: the connection ends as soon as none is under way.
+    pub(super) is_refused: bool,
+    /// A response that the upstream began and that is not admitted, until the upstream tells of its end.
+    pub(super) cancelled: Option<String>,
+    /// The model that writes down what is said, if the session names one.
+    pub(super) transcriber: Option<Arc<str>>,
+    /// Where the rest goes; `None` before the first response.
+    pub(super) rest: Option<LeavingSender<H>>,
+}
+
+impl<H: SocketHost> Drop for Relay<H> {
+    fn drop(&mut self) {
+        self.leave(Ending::ClientGone.for_upstream());
+    }
 }
 
 impl<H: SocketHost> Relay<H> {
@@ -67,6 +83,10 @@ impl<H: SocketHost> Relay<H> {
             responses: Responses::new(),
             admitting: None,
             drains: false,
+            is_refused: false,
+            cancelled: None,
+            transcriber: None,
+            rest: None,
         }
     }
 
@@ -79,12 +99,31 @@ impl<H: SocketHost> Relay<H> {
                 self.client.queue(&SocketMessage::Text(realtime_event(ApiError::Stopping.error_response())));
                 Ending::Ours(SocketClose::new(code::GOING_AWAY, "the server is stopping"))
             }
-            ending = self.serve() => ending,
+            ending = self.serve() => {
+                self.leave(ending.for_upstream());
+                ending
+            }
         };
         self.responses.end_connection();
         // Settles what is under way.
         self.responses = Responses::new();
         close_both(&mut self.client, self.upstream.take(), ending).await;
+    }
+
+    /// Leaves the account's side to the task that listens, if anything is under way there.
+    fn leave(&mut self, close: SocketClose) {
+        let Some(rest) = self.rest.take().filter(|_| !self.responses.is_idle() || self.cancelled.is_some()) else {
+            return;
+        };
+        let left = rest.send(Leaving {
+            upstream: self.upstream.take(),
+            admission: self.admission.clone(),
+            responses: std::mem::replace(&mut self.responses, Responses::new()),
+            cancelled: self.cancelled.take(),
+            close,
+        });
+        // Where nobody listens any more, the drop settles all.
+        drop(left);
     }
 
     async fn serve(&mut self) -> Ending {
@@ -135,6 +174,9 @@ impl<H: SocketHost> Relay<H> {
         if self.drains {
             return Some(Ending::Ours(SocketClose::new(code::GOING_AWAY, "the server is stopping")));
         }
+        if self.is_refused {
+            return Some(Ending::no_room());
+        }
         let error = self.admission.is_over()?;
         self.client.send_text(realtime_event(error.error_response())).await;
         let is_of_key = error.status().is_client_error();
@@ -176,6 +218,10 @@ impl<H: SocketHost> Relay<H> {
     /// Asks for the admission of a response. The message waits.
     pub(super) fn admit(&mut self, held: Held) {
         let (admission, prompt) = (self.admission.clone(), self.responses.likely_prompt());
-        self.admitting = Some((held, Box::pin(async move { admission.admit(prompt).await })));
+        let transcriber = match &held {
+            Held::Transcribed(..) => self.transcriber.clone(),
+            Held::Asked(..) | Held::Begun(..) => None,
+        };
+        self.admitting = Some((held, Box::pin(async move { admission.admit(prompt, transcriber.as_ref()).await })));
     }
 }

@@ -126,8 +126,21 @@ impl<S> Responses<S> {
         true
     }
 
-    /// Begins a response.
+    /// Returns whether a response is under way.
+    pub(super) fn is_open(&self, id: &str) -> bool {
+        self.open.iter().any(|response| response.id == id)
+    }
+
+    /// Returns the responses under way.
+    pub(super) fn open_ids(&self) -> Vec<String> {
+        self.open.iter().map(|response| response.id.clone()).collect()
+    }
+
+    /// Begins a response. Where the upstream begins many and ends none, the first one is given up.
     pub(super) fn begin(&mut self, id: String, reserved: Reserved<S>) {
+        if self.open.len() >= MOST_OPEN {
+            self.open.remove(0);
+        }
         self.open.push(OpenResponse::new(id, reserved));
     }
 
@@ -142,13 +155,18 @@ impl<S> Responses<S> {
         }
     }
 
-    /// Settles a response that has ended.
-    pub(super) fn end(&mut self, end: RealtimeEnd) {
+    /// Settles a response that has ended: with this outcome, if not failed.
+    pub(super) fn end(&mut self, end: RealtimeEnd, outcome: Outcome) {
         let RealtimeEnd { id, usage, failure } = end;
         self.last_tokens = usage.map_or(self.last_tokens, |usage| usage.total);
-        if let Some(at) = self.open.iter().position(|response| response.id == id) {
+        let place = match &id {
+            Some(id) => self.open.iter().position(|response| response.id == *id),
+            // Which one ends is certain if there is but one.
+            None => (self.open.len() == 1).then_some(0),
+        };
+        if let Some(at) = place {
             let mut response = self.open.swap_remove(at);
-            response.settle(failure.map_or(Outcome::Completed, Outcome::Failed), usage);
+            response.settle(failure.map_or(outcome, Outcome::Failed), usage);
         }
     }
 
