@@ -327,3 +327,29 @@ fn bad_paths_and_bodies_are_refused_in_googles_form_with_the_mend() {
     }
     assert_eq!(upstream.calls(), 0);
 }
+
+#[test]
+fn searches_in_the_web_are_counted_beside_the_tokens() {
+    let upstream = Upstream::start(|request: &Received| {
+        let mut last = generation("hi");
+        last["candidates"][0]["groundingMetadata"] =
+            json!({ "webSearchQueries": ["one", "two"], "groundingChunks": [] });
+        match request.path.contains("alt=sse") {
+            false => Reply::json(200, &last),
+            true => Reply::events(&[
+                &format!("data: {}\n\n", json!({ "candidates": [{ "content": { "parts": [{ "text": "a" }] } }] })),
+                &format!("data: {last}\n\n"),
+            ]),
+        }
+    });
+    let app = App::start(&config(
+        &upstream,
+        &json!({ "prices": { "gemini-x": { "input": 0, "output": 0, "perSearch": 0.01 } } }),
+    ));
+    for path in ["generateContent", "streamGenerateContent?alt=sse"] {
+        assert_eq!(client(&app).post(&format!("/v1beta/models/gemini-x:{path}"), &asked()).status, 200);
+    }
+    let total = || app.client().get("/v1/usage").json()["total"].clone();
+    eventually("both are counted", || total()["searches"] == 4);
+    assert_eq!(total()["costUsd"], 0.04);
+}

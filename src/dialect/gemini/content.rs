@@ -5,9 +5,11 @@
 //! 3. A `blockReason` ends an answer before its first word: the prompt itself was refused.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::usage;
+use crate::dialect::billed::searches;
 use crate::dialect::json_text::{TextLength, plain_text};
 use crate::dialect::openai::finish::Finish;
 use crate::dialect::usage::ReportedUsage;
@@ -36,6 +38,16 @@ struct AnswerCandidate<'a> {
     content: Option<&'a RawValue>,
     #[serde(borrow)]
     finish_reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    grounding_metadata: Option<&'a RawValue>,
+}
+
+/// What an answer is grounded on.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct GroundingMetadata<'a> {
+    #[serde(borrow)]
+    web_search_queries: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -59,10 +71,20 @@ impl ContentFields<'_> {
         reasons.max().unwrap_or_default().max(finish(block))
     }
 
-    /// Returns the report of the tokens.
+    /// Returns the report of the tokens, and the searches in the web that the answer names.
     pub(super) fn usage(&self) -> ReportedUsage {
-        usage::read(self.usage_metadata)
+        let grounded = self.candidates.iter().flatten().filter_map(|candidate| candidate.grounding_metadata);
+        let queries = grounded.map(queries).sum();
+        ReportedUsage { billed: searches(queries), ..usage::read(self.usage_metadata) }
     }
+}
+
+/// Returns the number of queries that were sent to the web.
+fn queries(grounding: &RawValue) -> u64 {
+    let grounding: GroundingMetadata<'_> = serde_json::from_str(grounding.get()).unwrap_or_default();
+    let queries =
+        grounding.web_search_queries.and_then(|list| serde_json::from_str::<Vec<IgnoredAny>>(list.get()).ok());
+    queries.map_or(0, |queries| queries.len() as u64)
 }
 
 fn finish(reason: Option<&RawValue>) -> Finish {
