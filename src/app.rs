@@ -31,7 +31,7 @@ use crate::http::{self, Certificate, Core, Listening, ShutdownHandle, ShutdownPh
 use crate::keys::{KeysActor, StopKeys};
 use crate::mailbox::{LaunchActor, spawn};
 use crate::persistence::{Flush, PersistenceActor};
-use crate::proxy::{DiscoveryActor, FileCopies, FirstRound, Spool};
+use crate::proxy::{DiscoveryActor, FirstRound, Spool};
 use crate::records::{FlushRecords, RecordReaders, RecorderActor, UsageRecorder};
 use crate::scheduler::{StopUpstreams, SupervisorActor};
 use crate::ui::{self, DashboardActor, MakeLink};
@@ -71,7 +71,8 @@ impl App {
         let stop = stop_signal().boxed_local();
         let listening = listening(&config)?;
         warn_of_roots()?;
-        let Stores { store, lender, shared_homes, shared_usage, known_homes, usage } = Stores::open(&config, data)?;
+        let Stores { store, lender, shared_homes, shared_usage, known_homes, copies, usage } =
+            Stores::open(&config, data)?;
         let (shared, initial, path) = (lender.is_some(), Arc::new(config), source.path.clone());
 
         // All core actors share one thread: a message between them costs 0.2 µs, to a sleeping thread 40.
@@ -106,8 +107,7 @@ impl App {
             ConfigActor::launch_on(&on, |_| ConfigActor::new(source, initial).reporting_to(reporter))
         };
         let dashboard = DashboardActor::start_on(&on, initial.clone(), &data.folder);
-        let watcher = Watcher::start(&path, config.clone());
-        let shutdown = ShutdownHandle::default();
+        let (watcher, shutdown) = (Watcher::start(&path, config.clone()), ShutdownHandle::default());
         let core = Core {
             config,
             supervisor,
@@ -122,7 +122,7 @@ impl App {
             homes: Homes::of(homes.clone()),
             sockets: Arc::default(),
             secrets: Arc::default(),
-            copies: Arc::new(FileCopies::open(data.folder.join("files"))),
+            copies,
             scheduler_ended: Arc::default(),
             alerts,
             more: ui::configure(dashboard.clone()),

@@ -8,9 +8,11 @@ use jiff::tz::TimeZone;
 use super::AppError;
 use crate::config::Config;
 use crate::homes::{HomesActor, KnownHomes};
+use crate::mailbox::spawn;
 use crate::persistence::{
     RedisHomes, RedisStore, RedisUsage, SharedBackend, SharedHomes, SharedUsage, SledStore, Store, UsageReader,
 };
+use crate::proxy::FileCopies;
 use crate::records::{LogFormat, restore_usage};
 use crate::types::{Now, UsageChange};
 use crate::usage::UsageLedger;
@@ -38,6 +40,8 @@ pub(super) struct Stores {
     pub(super) shared_usage: Option<Arc<dyn SharedUsage>>,
     /// The homes in the data folder.
     pub(super) known_homes: KnownHomes,
+    /// What is kept of files in the data folder.
+    pub(super) copies: Arc<FileCopies>,
     /// The usage of today, and seals of days before.
     pub(super) usage: (UsageLedger, Vec<UsageChange>),
 }
@@ -53,7 +57,10 @@ impl Stores {
         let known_homes = KnownHomes::restore(store.homes(), HomesActor::today());
         let store: Arc<dyn Store> = Arc::new(store);
         let usage = restore_usage(&UsageReader::new(store.clone()), &TimeZone::system(), Now::read().wall);
-        let mut stores = Stores { store, lender: None, shared_homes: None, shared_usage: None, known_homes, usage };
+        let copies = Arc::new(FileCopies::open(data.folder.join("files")));
+        spawn(copies.clone().look_after());
+        let mut stores =
+            Stores { store, lender: None, shared_homes: None, shared_usage: None, known_homes, copies, usage };
         if let Some(shared) = &config.store {
             let (url, prefix) = (shared.url.expose(), &shared.prefix);
             stores.lender = Some(Arc::new(RedisStore::new(url, prefix).map_err(AppError::SharedStore)?));

@@ -65,7 +65,7 @@ pub trait Upstreams: 'static {
     fn homes(&self) -> &Homes;
 
     /// What is kept of files, if anything is.
-    fn copies(&self) -> Option<&FileCopies> {
+    fn copies(&self) -> Option<&Arc<FileCopies>> {
         None
     }
 
@@ -127,7 +127,7 @@ impl Upstreams for Pool {
         &self.homes
     }
 
-    fn copies(&self) -> Option<&FileCopies> {
+    fn copies(&self) -> Option<&Arc<FileCopies>> {
         Some(&self.copies)
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helpers::{App, Client, Launch, Received, Reply, Response, Upstream, config_of, eventually};
+use crate::helpers::{App, Client, Launch, Received, Redis, Reply, Response, Upstream, config_of, eventually};
 
 mod places;
 mod refusals;

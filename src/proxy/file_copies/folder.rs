@@ -126,7 +126,8 @@ mod tests {
     use crate::types::{ApiId, WireFormat};
 
     fn record(id: &str, length: u64) -> FileRecord {
-        let (headers, query, copies) = (Vec::new(), String::new(), BTreeMap::new());
+        let (headers, query) = (Vec::new(), String::new());
+        let (copies, losses) = (BTreeMap::new(), BTreeMap::new());
         FileRecord {
             version: VERSION,
             id: id.into(),
@@ -136,6 +137,7 @@ mod tests {
             length,
             at: 1,
             copies,
+            losses,
         }
     }
 

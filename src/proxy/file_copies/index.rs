@@ -103,16 +103,18 @@ fn is_kept(record: &FileRecord, now: i64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::proxy::file_copies::record::VERSION;
     use crate::types::{ApiId, WireFormat};
 
     fn file(id: &str, at: i64, length: u64, copies: &[&str]) -> IndexedFile {
         let copies = copies.iter().map(|api| (ApiId::from(*api), format!("{id}-{api}"))).collect();
-        let (headers, query) = (Vec::new(), String::new());
+        let (headers, query, losses) = (Vec::new(), String::new(), BTreeMap::new());
         let id = id.to_owned();
         let record =
-            FileRecord { version: VERSION, id, format: WireFormat::OpenAi, headers, query, length, at, copies };
+            FileRecord { version: VERSION, id, format: WireFormat::OpenAi, headers, query, length, at, copies, losses };
         IndexedFile { record: Arc::new(record), has_bytes: true }
     }
 

@@ -17,6 +17,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use self::folder::FileFolder;
 use self::index::{Dropped, FileIndex, IndexedFile};
@@ -27,6 +31,9 @@ use crate::types::{ApiId, Now, ObjectKey};
 
 /// The largest form that is kept, in bytes.
 pub(super) const MOST_OF_ONE: u64 = 16 << 20;
+
+/// How often files that are too old are looked for.
+const LOOK_AFTER: Duration = Duration::from_secs(3_600);
 
 /// What all kept forms may take on disk, in bytes.
 const MOST_OF_ALL: u64 = 1 << 30;
@@ -83,8 +90,24 @@ impl FileCopies {
         self.index().get(file, Now::read().wall)?.record.copies.get(api).cloned()
     }
 
+    /// Removes what is too old, as long as the process lives.
+    pub async fn look_after(self: Arc<FileCopies>) {
+        loop {
+            sleep(LOOK_AFTER).await;
+            let _disk = self.disk.lock().await;
+            let dropped = self.index().trim(MOST_OF_ALL, Now::read().wall);
+            // What can't be removed is removed at the next start.
+            let _ = self.drop_from_disk(dropped).await;
+        }
+    }
+
     /// Keeps the form of a file.
-    pub(super) async fn keep(&self, record: FileRecord, form: FormSource) -> io::Result<()> {
+    pub(super) async fn keep(self: &Arc<FileCopies>, record: FileRecord, form: FormSource) -> io::Result<()> {
+        let copies = self.clone();
+        to_its_end(async move { copies.write(record, form).await }).await?
+    }
+
+    async fn write(&self, record: FileRecord, form: FormSource) -> io::Result<()> {
         let _disk = self.disk.lock().await;
         let (folder, record) = (self.folder.clone(), Arc::new(record));
         let written = record.clone();
@@ -106,24 +129,24 @@ impl FileCopies {
     }
 
     /// Remembers a copy. Returns whether the file is still there: a removed file has no copies.
-    pub(super) async fn add_copy(&self, file: &ObjectKey, api: &ApiId, id: &str) -> bool {
+    pub(super) async fn add_copy(self: &Arc<FileCopies>, file: &ObjectKey, api: &ApiId, id: &str) -> bool {
         let is_there = self.index().change(file, |record| {
             record.copies.insert(api.clone(), id.to_owned());
         });
         if is_there {
-            self.save(file).await;
+            self.save(*file).await;
         }
         is_there
     }
 
-    /// Forgets a copy that the account does not know.
-    pub(super) async fn forget_copy(&self, file: &ObjectKey, api: &ApiId) {
-        let is_there = self.index().change(file, |record| {
-            record.copies.remove(api);
-        });
-        if is_there {
-            self.save(file).await;
+    /// Forgets a copy that the account does not know. Returns whether the copy may be made again.
+    pub(super) async fn forget_copy(self: &Arc<FileCopies>, file: &ObjectKey, api: &ApiId) -> bool {
+        let mut is_lost = false;
+        self.index().change(file, |record| is_lost = record.lose_copy(api, Now::read().wall));
+        if is_lost {
+            self.save(*file).await;
         }
+        is_lost
     }
 
     /// Takes a file out of memory. The caller removes the file from the disk, and the copies from their accounts.
@@ -154,12 +177,18 @@ impl FileCopies {
     }
 
     /// Writes the present record of a file.
-    async fn save(&self, file: &ObjectKey) {
+    async fn save(self: &Arc<FileCopies>, file: ObjectKey) {
+        let copies = self.clone();
+        let saved = to_its_end(async move { copies.write_record(file).await }).await;
+        warn_of(saved.and_then(|saved| saved));
+    }
+
+    async fn write_record(&self, file: ObjectKey) -> io::Result<()> {
         let _disk = self.disk.lock().await;
-        let record = self.index().get(file, Now::read().wall).map(|file| file.record.clone());
-        let Some(record) = record else { return };
+        let record = self.index().get(&file, Now::read().wall).map(|file| file.record.clone());
+        let Some(record) = record else { return Ok(()) };
         let folder = self.folder.clone();
-        warn_of(blocking(move || folder.write_record(&record)).await);
+        blocking(move || folder.write_record(&record)).await
     }
 
     async fn drop_from_disk(&self, dropped: Vec<Dropped>) -> io::Result<()> {
@@ -177,6 +206,16 @@ impl FileCopies {
     fn index(&self) -> MutexGuard<'_, FileIndex> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Waits for a change of the disk, which comes to its end also when the client leaves meanwhile: memory and disk say the same.
+async fn to_its_end<T: 'static>(change: impl Future<Output = T> + 'static) -> io::Result<T> {
+    let (done, ended) = oneshot::channel();
+    mailbox::spawn(async move {
+        // A client that has left waits for nothing.
+        let _ = done.send(change.await);
+    });
+    ended.await.map_err(io::Error::other)
 }
 
 fn warn_of(saved: io::Result<()>) {

@@ -27,12 +27,28 @@ pub(in crate::proxy) struct FileRecord {
     pub(in crate::proxy) at: i64,
     /// The ids of the copies, by account.
     pub(in crate::proxy) copies: BTreeMap<ApiId, String>,
+    /// When an account last did not know its copy (ms since the Unix epoch).
+    #[serde(default)]
+    pub(in crate::proxy) losses: BTreeMap<ApiId, i64>,
 }
 
 impl FileRecord {
     /// Returns the name of the file among objects.
     pub(in crate::proxy) fn key(&self) -> ObjectKey {
         ObjectKey::of_id(&self.id)
+    }
+
+    /// Forgets a copy that the account does not know. Returns whether the copy may be made again: not soon after a loss, as the answer
+    /// may have been about something else.
+    pub(super) fn lose_copy(&mut self, api: &ApiId, now: i64) -> bool {
+        if self.losses.get(api).is_some_and(|last| last.saturating_add(LOST_ONCE_IN_MS) > now) {
+            return false;
+        }
+        let is_known = self.copies.remove(api).is_some();
+        if is_known {
+            self.losses.insert(api.clone(), now);
+        }
+        is_known
     }
 
     /// Reads a record; `None` if the bytes are none of the present form.
@@ -54,12 +70,30 @@ pub(in crate::proxy) fn uploaded_id(answer: &[u8]) -> Option<String> {
     Some(id).filter(|id| is_name && id.bytes().all(is_plain))
 }
 
+/// A copy is taken for lost once in this time (ms).
+const LOST_ONCE_IN_MS: i64 = 600_000;
+
 /// The longest id, in bytes.
 const LONGEST_ID: usize = 256;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_copy_is_lost_once_in_a_while() {
+        let api = ApiId::from("b");
+        let copies = BTreeMap::from([(api.clone(), "file-b".to_owned())]);
+        let (headers, query, losses) = (Vec::new(), String::new(), BTreeMap::new());
+        let (id, format) = ("file-a".to_owned(), WireFormat::OpenAi);
+        let mut record = FileRecord { version: VERSION, id, format, headers, query, length: 1, at: 0, copies, losses };
+        assert!(record.lose_copy(&api, 5) && record.copies.is_empty());
+        record.copies.insert(api.clone(), "file-b1".to_owned());
+        assert!(!record.lose_copy(&api, LOST_ONCE_IN_MS + 4) && record.copies.len() == 1);
+        assert!(record.lose_copy(&api, LOST_ONCE_IN_MS + 5));
+        assert!(!record.lose_copy(&ApiId::from("c"), 5), "there is none");
+        assert_eq!(FileRecord::read(&serde_json::to_vec(&record).expect("JSON")), Some(record));
+    }
 
     #[test]
     fn an_id_that_could_leave_its_place_is_none() {

@@ -1,6 +1,7 @@
 //! Keeps what a client uploaded.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::CONTENT_TYPE;
@@ -11,11 +12,11 @@ use crate::proxy::client_request::{ClientRequest, FormSource};
 use crate::proxy::file_copies::{FileCopies, FileRecord, MOST_OF_ONE, VERSION, uploaded_id};
 use crate::types::Now;
 
-/// How long the disk may take. Then the client has its answer, and the file may not be kept.
+/// How long the disk may take. Then the client has its answer, and the file is kept a little later.
 const KEEP_WITHIN: Duration = Duration::from_secs(5);
 
 /// Keeps the form of an upload that an account took, if the form is small enough. `answer`: the account's word.
-pub(in crate::proxy) async fn keep(copies: &FileCopies, request: &ClientRequest, answer: Option<&Bytes>) {
+pub(in crate::proxy) async fn keep(copies: &Arc<FileCopies>, request: &ClientRequest, answer: Option<&Bytes>) {
     let Some((form, id)) = request.form().zip(answer.and_then(|answer| uploaded_id(answer))) else { return };
     let length = match form {
         FormSource::Memory(bytes) => bytes.len() as u64,
@@ -34,9 +35,12 @@ pub(in crate::proxy) async fn keep(copies: &FileCopies, request: &ClientRequest,
         length,
         at: Now::read().wall,
         copies: BTreeMap::new(),
+        losses: BTreeMap::new(),
     };
     let kept = timeout(KEEP_WITHIN, copies.keep(record, form.clone())).await;
-    if let Err(why) = kept.map_err(|_| "the disk is slow".to_owned()).and_then(|kept| kept.map_err(|e| e.to_string())) {
+    if let Err(why) =
+        kept.map_err(|_| "the disk takes long".to_owned()).and_then(|kept| kept.map_err(|e| e.to_string()))
+    {
         log::warn!("a file can't be kept below the data folder: {why}; the file is at its home alone");
     }
 }

@@ -80,15 +80,16 @@ pub(in crate::proxy) async fn forget_missing(
         }
         return false;
     }
+    let mut may_try_again = false;
     for file in &files.0 {
-        copies.forget_copy(&file.object, &endpoint.api).await;
+        may_try_again |= copies.forget_copy(&file.object, &endpoint.api).await;
     }
-    true
+    may_try_again
 }
 
 struct CopyMaker<'a, U> {
     upstreams: &'a U,
-    copies: &'a FileCopies,
+    copies: &'a Arc<FileCopies>,
     endpoint: &'a Endpoint,
 }
 
