@@ -21,7 +21,7 @@ use crate::proxy::websocket::upstream_side::{FromUpstream, UpstreamSide};
 use crate::types::Outcome;
 
 /// How long an account may take to tell what cancelled responses took.
-const TOLD_WITHIN: Duration = Duration::from_millis(400);
+pub(super) const TOLD_WITHIN: Duration = Duration::from_millis(400);
 
 /// What is left of a connection at its end.
 pub(super) struct Leaving<H: SocketHost> {
