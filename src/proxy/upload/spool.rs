@@ -145,11 +145,12 @@ pub(in crate::proxy) fn pieces_of(
                 return None;
             }
             let read = blocking(move || {
-                let mut buffer = vec![0; length];
+                let mut buffer = Vec::with_capacity(length);
                 let mut file = reader.lock().unwrap_or_else(PoisonError::into_inner);
                 file.seek(SeekFrom::Start(at))?;
-                file.read_exact(&mut buffer)?;
-                Ok(Bytes::from(buffer))
+                (&*file).take(length as u64).read_to_end(&mut buffer)?;
+                // A file that somebody has cut would cut the request.
+                if buffer.len() < length { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(Bytes::from(buffer)) }
             });
             match read.await {
                 Ok(bytes) => Some((Ok(bytes), at + length as u64)),
