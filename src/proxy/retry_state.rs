@@ -172,6 +172,7 @@ impl<'a> RetryState<'a> {
             price: endpoint.price(&request.profile.model),
             sent_at: &permit.sent_at,
             prompt: (!request.profile.route.is_free()).then_some(request.profile.estimate.prompt),
+            billed: request.profile.estimate.billed,
         })
     }
 

@@ -11,8 +11,7 @@ use super::Recorder;
 use super::request_end::RequestEnd;
 use crate::keys::KeyPermit;
 use crate::types::{
-    ApiId, AppName, Cost, Failure, FailureClass, KeyName, Price, RequestId, RouteId, SendProgress, SentAt, Usage,
-    UsageSource,
+    ApiId, AppName, BilledUnits, Cost, Failure, KeyName, Price, RequestId, RouteId, SendProgress, SentAt, Usage,
 };
 
 /// All facts of one request, known at its end.
@@ -79,6 +78,8 @@ pub struct AttemptRecord {
     pub sent_at: SentAt,
     /// The tokens of the prompt, estimated. `None`: the route takes none.
     pub prompt: Option<u64>,
+    /// What the request asks for that is billed beside tokens.
+    pub billed: BilledUnits,
 }
 
 impl AttemptRecord {
@@ -96,18 +97,6 @@ impl AttemptRecord {
     pub fn was_sent(&self) -> bool {
         self.sent_at.read() != SendProgress::NotStarted
     }
-
-    /// Returns the likely tokens of an attempt that this program or the client gave up after the request was written: the
-    /// upstream has read the prompt by then.
-    fn given_up(&self) -> Option<Usage> {
-        let is_given_up = match &self.result {
-            AttemptResult::Open => true,
-            AttemptResult::Failed(failure) => failure.class == FailureClass::Timeout,
-            AttemptResult::Served => false,
-        };
-        let prompt = self.prompt.filter(|_| is_given_up && self.was_sent())?;
-        Some(Usage::new(prompt, 0, prompt, UsageSource::Estimated))
-    }
 }
 
 /// What is known of an attempt at its begin.
@@ -123,6 +112,8 @@ pub struct AttemptStart<'a> {
     pub sent_at: &'a SentAt,
     /// The tokens of the prompt, estimated. `None`: the route takes none.
     pub prompt: Option<u64>,
+    /// What the request asks for that is billed beside tokens.
+    pub billed: BilledUnits,
 }
 
 /// How an attempt ended.
@@ -238,6 +229,7 @@ impl OpenRecord {
                 price: start.price,
                 sent_at: start.sent_at.clone(),
                 prompt: start.prompt,
+                billed: start.billed,
             });
         });
         place

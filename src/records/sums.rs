@@ -2,7 +2,7 @@
 
 use super::request_record::{AttemptRecord, AttemptResult, OpenRecord, RequestRecord};
 use crate::keys::{KeyPermit, KeySpending};
-use crate::types::{BilledSums, Cost, Now, RateLimitSummary, TokenKinds, Usage};
+use crate::types::{BilledSums, Cost, FailureClass, Now, RateLimitSummary, TokenKinds, Usage, UsageSource};
 
 impl RequestRecord {
     /// Returns the tokens that upstreams were asked for, over all attempts.
@@ -41,6 +41,20 @@ impl RequestRecord {
             cost: self.cost(),
             completion: self.usage.and_then(Usage::of_tokens).map(|usage| usage.completion),
         }
+    }
+}
+
+impl AttemptRecord {
+    /// Returns the likely usage of an attempt that this program or the client gave up after the request was written: the upstream
+    /// has read the prompt by then, and may make whatever was asked for, such as images.
+    pub(super) fn given_up(&self) -> Option<Usage> {
+        let is_given_up = match &self.result {
+            AttemptResult::Open => true,
+            AttemptResult::Failed(failure) => failure.class == FailureClass::Timeout,
+            AttemptResult::Served => false,
+        };
+        let prompt = self.prompt.filter(|_| is_given_up && self.was_sent())?;
+        Usage::and_billed(Some(Usage::new(prompt, 0, prompt, UsageSource::Estimated)), self.billed)
     }
 }
 

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::*;
 use crate::records::request_record::{AttemptStart, OpenRecord};
-use crate::types::{AppName, Failure, FailureClass, PartialPrice, Phase, RequestId, SentAt, UsageDetails};
+use crate::types::{
+    AppName, BilledUnit, BilledUnits, Failure, FailureClass, PartialPrice, Phase, RequestId, SentAt, UsageDetails,
+};
 
 /// A chat that `b` served, after `a` had failed.
 fn record() -> RequestRecord {
@@ -22,6 +24,7 @@ fn record() -> RequestRecord {
         price: None,
         sent_at: SentAt::default(),
         prompt: None,
+        billed: BilledUnits::default(),
     };
     RequestRecord {
         id: RequestId::generate(),
@@ -155,7 +158,7 @@ fn a_line_has_the_cost_of_all_attempts_if_the_models_have_prices() {
 }
 
 #[test]
-fn an_attempt_that_was_given_up_after_the_request_was_written_has_used_the_prompt() {
+fn an_attempt_that_was_given_up_after_the_request_was_written_has_used_the_prompt_and_what_was_asked_for() {
     let (recorder, kept) = crate::records::Recorder::keeping();
     let mut open = OpenRecord::new(recorder, RequestId::generate(), Method::POST, "/v1/chat/completions".into());
     let begin = |open: &mut OpenRecord, is_sent: bool, prompt| {
@@ -163,7 +166,15 @@ fn an_attempt_that_was_given_up_after_the_request_was_written_has_used_the_promp
         if is_sent {
             assert!(sent_at.begin(1));
         }
-        open.attempt_began(AttemptStart { api: &"a".into(), model: None, price: None, sent_at: &sent_at, prompt })
+        let billed = BilledUnits::of(BilledUnit::Image, 3);
+        open.attempt_began(AttemptStart {
+            api: &"a".into(),
+            model: None,
+            price: None,
+            sent_at: &sent_at,
+            prompt,
+            billed,
+        })
     };
     let failed = |class| AttemptResult::Failed(Failure::new(class, Phase::Head, ""));
     for (is_sent, prompt, result) in [
@@ -182,5 +193,8 @@ fn an_attempt_that_was_given_up_after_the_request_was_written_has_used_the_promp
     let kept = kept.borrow();
     let used: Vec<Option<u64>> = kept[0].attempts.iter().map(|attempt| Some(attempt.usage?.total)).collect();
     assert_eq!(used, [Some(10), None, None, Some(10), None, Some(7)]);
+    let images: Vec<u32> =
+        kept[0].attempts.iter().filter_map(|attempt| Some(attempt.usage?.billed.get(BilledUnit::Image))).collect();
+    assert_eq!(images, [3, 3, 0], "the answer told of none");
     assert_eq!(kept[0].tokens().total(), 27);
 }

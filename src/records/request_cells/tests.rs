@@ -9,7 +9,7 @@ use super::labels::MOST_MODELS;
 use super::*;
 use crate::records::{AttemptStart, OpenRecord, Recorder};
 use crate::testing::{api, config};
-use crate::types::{Failure, Phase, RequestId, RouteId, SentAt};
+use crate::types::{BilledUnits, Failure, Phase, RequestId, RouteId, SentAt};
 
 /// Returns the record of a chat with this model and status, served by `a` if the status is fine.
 fn chat(model: &str, status: u16) -> RequestRecord {
@@ -22,8 +22,14 @@ fn chat(model: &str, status: u16) -> RequestRecord {
         record.model = Some(model.into());
     });
     let (api, sent_at) = ("a".into(), SentAt::default());
-    let place =
-        open.attempt_began(AttemptStart { api: &api, model: None, price: None, sent_at: &sent_at, prompt: None });
+    let place = open.attempt_began(AttemptStart {
+        api: &api,
+        model: None,
+        price: None,
+        sent_at: &sent_at,
+        prompt: None,
+        billed: BilledUnits::default(),
+    });
     let failed = AttemptResult::Failed(Failure::new(FailureClass::Timeout, Phase::Head, "late"));
     open.attempt_ended(place, if status < 400 { AttemptResult::Served } else { failed });
     open.answered(StatusCode::from_u16(status).expect("a status"));

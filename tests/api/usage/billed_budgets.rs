@@ -1,9 +1,12 @@
 //! Budgets in dollars hold by what is billed beside tokens, whatever the crowd does.
 
+use std::io::Write;
+use std::net::TcpStream;
+
 use serde_json::json;
 
 use super::billed::{BOUNDARY, billed, form, images, priced};
-use crate::helpers::{App, Reply, Upstream};
+use crate::helpers::{App, Reply, Upstream, eventually};
 use crate::key_budgets::{TEAM, no_midnight_near, team};
 
 #[test]
@@ -36,6 +39,34 @@ fn of_50_at_once_as_many_images_are_made_as_the_budget_pays_for() {
         assert!(statuses.iter().all(|status| [200, 402, 429].contains(status)), "{path}: {statuses:?}");
         assert_eq!(billed(&app, "images", 21), 840_000, "{path}");
     }
+}
+
+/// An upstream makes what was asked for, whoever waits.
+#[test]
+fn a_client_that_leaves_before_its_image_comes_has_spent_it() {
+    let upstream = Upstream::always(Reply::json(200, &images(1)).held());
+    let mut config = priced(&[&upstream]);
+    // Five images.
+    let budgets = json!([{ "usd": 0.2, "per": "day" }]);
+    config["keys"] = json!([{ "name": "team", "key": TEAM, "reset": no_midnight_near(), "budgets": budgets }]);
+    let app = App::start(&config);
+    let body = json!({ "model": "m", "prompt": "p", "n": 1 }).to_string();
+    for left in 1..=5 {
+        let mut socket = TcpStream::connect(("127.0.0.1", app.port)).expect("connects");
+        let head = format!(
+            "POST /v1/images/generations HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TEAM}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        socket.write_all(format!("{head}{body}").as_bytes()).expect("writes");
+        eventually("the upstream is asked", || upstream.calls() == left);
+        drop(socket);
+        eventually("the upstream is told", || upstream.hung_up() == left);
+    }
+    let refused = team(&app).request("POST", "/v1/images/generations", body.as_bytes());
+    assert!([402, 429].contains(&refused.status), "{}", refused.status);
+    assert_eq!(upstream.calls(), 5);
+    assert_eq!(billed(&app, "images", 5), 200_000);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::proxy::websocket::ending::event;
 use crate::proxy::websocket::refusal::sent;
 use crate::records::AttemptStart;
 use crate::scheduler::{AdmissionError, Select};
-use crate::types::{Profile, RequestId, RequestTarget, TokenEstimate};
+use crate::types::{BilledUnits, Profile, RequestId, RequestTarget, TokenEstimate};
 use crate::upstream::{Endpoint, Refusal, UsageMeter};
 
 /// What admits the responses of one connection.
@@ -117,6 +117,7 @@ impl<H: SocketHost> ConnectionGate<H> {
             price: endpoint.price(transcriber.unwrap_or(&self.request.profile.model)),
             sent_at: &permit.sent_at,
             prompt: Some(prompt),
+            billed: BilledUnits::default(),
         });
         Ok(Reserved { permit, record, slot })
     }

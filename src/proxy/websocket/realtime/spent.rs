@@ -12,7 +12,7 @@ use actix_web::http::StatusCode;
 use super::admission::ConnectionGate;
 use crate::proxy::websocket::SocketHost;
 use crate::records::{AttemptResult, AttemptStart};
-use crate::types::{Now, SentAt, Usage};
+use crate::types::{BilledUnits, Now, SentAt, Usage};
 
 impl<H: SocketHost> ConnectionGate<H> {
     /// Records what the account took: for another model than the connection's, if one is named.
@@ -40,6 +40,7 @@ impl<H: SocketHost> ConnectionGate<H> {
             price: api.and_then(|api| api.price(own)),
             sent_at: &sent_at,
             prompt: None,
+            billed: BilledUnits::default(),
         });
         record.answered(StatusCode::OK);
         record.attempt_ended(place, AttemptResult::Served);

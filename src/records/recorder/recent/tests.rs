@@ -7,7 +7,7 @@ use actix_web::http::{Method, StatusCode};
 
 use super::*;
 use crate::records::{AttemptStart, OpenRecord, Recorder};
-use crate::types::{ApiId, AppName, Failure, Phase, RequestId, RouteId, SentAt};
+use crate::types::{ApiId, AppName, BilledUnits, Failure, Phase, RequestId, RouteId, SentAt};
 
 /// A request, as the workers record them.
 fn record(set: impl FnOnce(&mut OpenRecord)) -> Box<RequestRecord> {
@@ -27,7 +27,14 @@ fn record(set: impl FnOnce(&mut OpenRecord)) -> Box<RequestRecord> {
 
 fn attempt(open: &mut OpenRecord, api: &str, result: AttemptResult) {
     let (api, own, sent_at) = (ApiId::from(api), "own".into(), SentAt::default());
-    let start = AttemptStart { api: &api, model: Some(&own), price: None, sent_at: &sent_at, prompt: None };
+    let start = AttemptStart {
+        api: &api,
+        model: Some(&own),
+        price: None,
+        sent_at: &sent_at,
+        prompt: None,
+        billed: BilledUnits::default(),
+    };
     let place = open.attempt_began(start);
     open.attempt_ended(place, result);
 }
