@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{asked, connect, create, created, done, event, pool, pool_with, speaking};
 use crate::helpers::websocket::{CLOSE, TEXT, WsClient, WsFrame, WsUpstream};
-use crate::helpers::{App, config_at, eventually};
+use crate::helpers::{App, Client, config_at, eventually};
 use crate::key_budgets::no_midnight_near;
 
 const TEAM: &str = "sk-of-the-team-0123456789abcdef";
@@ -104,13 +104,16 @@ fn a_refusal_for_good_lets_the_response_under_way_end() {
     });
     let mut config = config_at(&[upstream.url()]);
     config["keys"] = json!([{ "name": "team", "key": TEAM }]);
+    // Each worker hears of a reload at a time of its own.
+    config["actors"] = json!({ "workers": 1 });
     let app = App::start(&config);
     let mut client = of_team(&app, "model=m");
     client.send_json(&create());
     event(&mut client, "response.created");
     config["keys"][0]["enabled"] = json!(false);
     std::fs::write(app.config_file(), config.to_string()).expect("writes");
-    app.logged("configuration: reloaded");
+    let team = Client::new(app.port).key(TEAM);
+    eventually("the key is refused", || team.get("/v1/models").status == 403);
     client.send_json(&create());
     assert_eq!(client.event()["status"], 403);
     client.send_json(&json!({ "type": "finish" }));
