@@ -60,9 +60,7 @@ pub(crate) fn admit(quotas: &[QuotaHandle], demand: Demand, waiting: usize, now:
 /// Counts in all `quotas` what was used without an admission. No request is counted, and nothing that nobody knows.
 pub(crate) fn spend(quotas: &[QuotaHandle], actual: ActualUsage, now: Now) {
     let known = ActualUsage { counts: false, tokens: actual.tokens.or(Some(0)), cost: actual.cost.or(Some(0)) };
-    let sent_at = SentAt::to_begin_by(u64::MAX);
-    sent_at.begin(now.mono);
-    sent_at.finish(now.mono);
+    let sent_at = SentAt::at(now.mono);
     // A quota counts nothing before the saved counts are there. Whoever spends was admitted before.
     for quota in quotas.iter().filter(|quota| quota.is_ready()) {
         let reservation = quota.reserve(&sent_at, Demand::default(), now);

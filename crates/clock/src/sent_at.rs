@@ -43,6 +43,13 @@ impl SentAt {
         SentAt(Arc::new(SendState { state: AtomicU64::new(UNTOUCHED), begin_by }))
     }
 
+    /// Creates the record of a request whose last byte left at `mono`.
+    pub fn at(mono: u64) -> Self {
+        let sent_at = SentAt::default();
+        sent_at.finish(mono);
+        sent_at
+    }
+
     /// Returns a number that identifies the attempt as long as any copy of this value exists.
     pub fn id(&self) -> usize {
         Arc::as_ptr(&self.0) as usize
