@@ -13,17 +13,17 @@ use super::exchange::poll_read;
 use super::idle::IdleConnections;
 use super::io::UpstreamIo;
 
-/// A body, and its connection until the body's end. A body that is dropped before closes the connection.
+/// A body, and the connection until the body's end. Dropping a body before the end closes the connection.
 pub(super) struct Http1Body {
     reading: Option<ReadingBody>,
-    /// Where the connection goes then.
+    /// Where the connection goes at the end.
     idle: IdleConnections,
 }
 
 struct ReadingBody {
     io: UpstreamIo,
     codec: ClientPayloadCodec,
-    /// What is read, and not decoded.
+    /// The bytes that are read and not decoded.
     bytes: BytesMut,
     /// May the codec find another piece in the bytes, or the end?
     may_decode: bool,

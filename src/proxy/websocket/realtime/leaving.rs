@@ -1,8 +1,8 @@
-//! The last words of an account: what the responses took that are under way when a connection ends.
+//! The last words of an account: the usage of responses under way when a connection ends.
 //!
-//! 1. Responses under way are cancelled. The account tells of their end, with the usage, and has [`TOLD_WITHIN`] for that.
-//! 2. A task of its own listens: the client need not wait, and may have gone, and the connection with it. The task begins with the first
-//!    response, as nothing may be spawned in a drop.
+//! 1. Responses under way are cancelled. The account has [`TOLD_WITHIN`] to report the end and the usage.
+//! 2. A separate task listens: no client waits for the account, and the client and the connection may be gone. The task begins with the
+//!    first response, as nothing may be spawned in a drop.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(super) struct Leaving<H: SocketHost> {
     pub(super) upstream: Option<UpstreamSide>,
     pub(super) admission: Rc<ConnectionGate<H>>,
     pub(super) responses: Responses<H::Slot>,
-    /// A response that the upstream began and that is not admitted, until the upstream tells of its end.
+    /// A response that the upstream began without an admission, until the upstream reports the end.
     pub(super) cancelled: Option<String>,
     /// How the account's side ends.
     pub(super) close: SocketClose,
@@ -52,7 +52,7 @@ pub(super) fn expect_rest<H: SocketHost>() -> LeavingSender<H> {
 }
 
 impl<H: SocketHost> Leaving<H> {
-    /// Cancels what is under way, and waits a moment for what that took.
+    /// Cancels responses under way, and waits a moment for the usage.
     async fn hear(&mut self) {
         for id in self.responses.open_ids() {
             self.cancel(&id);

@@ -1,4 +1,4 @@
-//! What an account takes beside the responses that are admitted: counted when the account tells of it.
+//! Usage beside the admitted responses: counted when the account reports the usage.
 //!
 //! 1. A response that is cancelled because a limit left no room, and a transcription beside a conversation, are requests for the records
 //!    and the usage. No limit on requests counts them.
@@ -15,17 +15,14 @@ use crate::records::{AttemptResult, AttemptStart};
 use crate::types::{BilledUnits, Now, SentAt, Usage};
 
 impl<H: SocketHost> ConnectionGate<H> {
-    /// Records what the account took: for another model than the connection's, if one is named.
+    /// Records usage: of a transcriber, if one is named, else of the connection's model.
     pub(super) fn record_spent(&self, transcriber: Option<&Arc<str>>, usage: Usage) {
         let asked = self.request.asked_model();
         let own = self.request.sent_model(&self.endpoint).unwrap_or(&self.request.profile.model);
         let (asked, own) = transcriber.map_or((asked, own), |model| (model, model));
         let config = self.host.config();
         let api = config.apis.iter().find(|api| api.id == self.endpoint.api);
-        let sent_at = SentAt::to_begin_by(u64::MAX);
-        let now = Now::read_mono();
-        sent_at.begin(now);
-        sent_at.finish(now);
+        let sent_at = SentAt::at(Now::read_mono());
 
         let mut record = self.host.open_record();
         record.with(|record| {
